@@ -1,0 +1,1 @@
+"""Solvers: attempt a problem once, from scratch. Usable without atlas_mcp."""

@@ -1,0 +1,205 @@
+"""The answer that every solver owes, how it is read, and one chance to repair it.
+
+Two forms. *structured* is a JSON object {approach, reasoning, answer, confidence}.
+*expression* is one arithmetic expression, which we evaluate; it suits small models
+that reckon badly but set up well.
+
+`conversation` holds the whole exchange with a model without doing any of it: it yields
+the messages to send and is sent what came back. So one piece of code serves every
+model, in process or over a wire.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from solvers.tools.arithmetic import ArithmeticFault, evaluate, written
+from solvers.types import AnswerForm, AnswerKind, SolveRequest, SolveResult
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "approach": {"type": "string", "maxLength": 200},
+        "reasoning": {"type": "string", "maxLength": 2000},
+        "answer": {"type": "string", "maxLength": 2000},
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+    },
+    "required": ["approach", "reasoning", "answer", "confidence"],
+    "additionalProperties": False,
+}
+"""The structured answer as a JSON schema, for providers and engines that constrain to one."""
+
+_STRUCTURED = """\
+Reply with one JSON object and nothing else:
+{"approach": "the method in a few words", "reasoning": "the steps that matter, briefly", \
+"answer": "the final answer alone", "confidence": 0.0 to 1.0}
+"answer" is only the result itself: %s. "confidence" is the probability that it is right."""
+
+_EXPRESSION = """\
+Reply with one arithmetic expression and nothing else: numbers, + - * / ** and parentheses. \
+No words, no units, no equals sign. The expression will be evaluated; its value is your answer."""
+
+_KINDS: dict[AnswerKind, str] = {
+    "auto": "a number, a letter, a formula, a program or a short text, as the problem asks",
+    "choice": "the letter of the option",
+    "number": "a plain number without units or thousands separators",
+    "math": "one formula or value",
+    "code": "the whole program",
+    "text": "a short text",
+}
+
+_REPAIR = "That could not be read: {fault}. Send the answer again in the form asked for."
+
+
+def format_instructions(form: AnswerForm, kind: AnswerKind) -> str:
+    """The words that ask a model for an answer of this form."""
+    return _EXPRESSION if form == "expression" else _STRUCTURED % _KINDS[kind]
+
+
+class UnreadableAnswer(ValueError):
+    """The text holds no answer of the form asked for; the message says what is wrong."""
+
+
+class Structured(BaseModel):
+    """The structured answer, validated by us whatever the provider promised."""
+
+    model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True)
+
+    approach: str = ""
+    reasoning: str = ""
+    answer: str = Field(min_length=1)
+    confidence: float | None = None
+
+    @field_validator("answer")
+    @classmethod
+    def _not_blank(cls, answer: str) -> str:
+        if not answer.strip():
+            raise ValueError("the answer is empty")
+        return answer.strip()
+
+    @field_validator("confidence")
+    @classmethod
+    def _as_probability(cls, confidence: float | None) -> float | None:
+        if confidence is None or math.isnan(confidence):
+            return None
+        share = confidence / 100 if 1 < confidence <= 100 else confidence
+        return min(max(share, 0.0), 1.0)
+
+
+def read_structured(text: str) -> Structured:
+    """Read the JSON answer in a reply, fenced or with words around it or not.
+
+    Raises:
+        UnreadableAnswer: there is no JSON object in the text, or its fields are wrong.
+    """
+    found = _first_object(text)
+    try:
+        return Structured.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the object"
+        raise UnreadableAnswer(f"{where}: {first['msg']}") from error
+
+
+def read_expression(text: str) -> Structured:
+    """Read and evaluate the arithmetic expression in a reply.
+
+    Raises:
+        UnreadableAnswer: the text is no expression, or it has no value.
+    """
+    expression = _bare(text)
+    try:
+        value = written(evaluate(expression))
+    except ArithmeticFault as fault:
+        raise UnreadableAnswer(str(fault)) from fault
+    return Structured(approach="arithmetic expression", reasoning=expression, answer=value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What a model wrote in one turn, and why it stopped."""
+
+    text: str
+    model: str
+    finish: Literal["stop", "length", "refusal"] = "stop"
+
+
+def conversation(request: SolveRequest) -> Generator[list[Message], Completion, SolveResult]:
+    """Drive one attempt: send the problem, read the answer, ask once for a repair.
+
+    Yields the messages of the next turn; send it the `Completion`. Returns the result,
+    whose status is "unparsed" when the repair could not be read either.
+    """
+    messages = [
+        Message(role="system", content=request.system),
+        Message(role="user", content=request.prompt),
+    ]
+    texts: list[str] = []
+    for turn in ("answer", "repair"):
+        completion = yield messages
+        texts.append(completion.text)
+        text = "\n\n".join(texts)
+        if completion.finish == "refusal":
+            return SolveResult(status="refused", model=completion.model, text=text)
+        try:
+            read = read_expression if request.form == "expression" else read_structured
+            answer = read(completion.text)
+        except UnreadableAnswer as error:
+            # A reply that was cut off would only be cut off again.
+            if completion.finish == "length":
+                return SolveResult(status="truncated", model=completion.model, text=text)
+            fault = str(error)
+        else:
+            return SolveResult(
+                status="ok",
+                model=completion.model,
+                answer=answer.answer,
+                approach=answer.approach or None,
+                reasoning=answer.reasoning or None,
+                confidence=answer.confidence,
+                text=text,
+            )
+        if turn == "answer":
+            messages = [
+                *messages,
+                Message(role="assistant", content=completion.text),
+                Message(role="user", content=_REPAIR.format(fault=fault)),
+            ]
+    return SolveResult(status="unparsed", model=completion.model, text=text)
+
+
+def _first_object(text: str) -> dict[str, Any]:
+    decoder = json.JSONDecoder(strict=False)
+    for start in (match.start() for match in re.finditer(r"\{", text)):
+        try:
+            found, _ = decoder.raw_decode(text, start)
+        except (json.JSONDecodeError, RecursionError):
+            continue
+        if isinstance(found, dict) and "answer" in found:
+            return found
+    raise UnreadableAnswer('no JSON object with the key "answer" was found')
+
+
+def _bare(text: str) -> str:
+    """The expression without a code fence, a leading "answer:" or what follows an equals sign."""
+    lines = [line.strip() for line in text.replace("```", "\n").splitlines() if line.strip()]
+    if not lines:
+        raise UnreadableAnswer("the reply is empty")
+    line = next((one for one in lines if any(c.isdigit() for c in one)), lines[0])
+    line = re.sub(
+        r"^(?:the\s+)?(?:answer|expression|result)\s*(?:is)?\s*[:=]?\s*", "", line, flags=re.I
+    )
+    return line.split("=")[0].strip(" $`")

@@ -1,0 +1,78 @@
+"""Which module implements which `api`: the one place to add a solver.
+
+A module named here offers two functions:
+
+    build(spec: SolverSpec, shared: Shared) -> Solver   make it; no network, nothing heavy
+    missing(spec: SolverSpec) -> str | None             what the set-up lacks, with the cure
+
+Other packages join through the entry-point group `atlas_mcp.solvers`, whose entries
+name such a module. Listing the names imports none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from solvers.errors import FixSetupError, MissingPackageError
+from solvers.types import Shared, Solver
+
+BUILT_IN = {
+    "embedded": "solvers.embedded",
+    "replay": "solvers.replay",
+    "scripted": "solvers.scripted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolverSpec:
+    """One entry of a roster: a name for hosts, the api behind it, and its options."""
+
+    name: str
+    api: str
+    model: str = ""
+    description: str = ""
+    max_seconds: float = 300.0
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def apis() -> dict[str, str]:
+    """Every api name with the module behind it; built-in names win."""
+    outside = {entry.name: entry.value for entry in entry_points(group="atlas_mcp.solvers")}
+    return {**outside, **BUILT_IN}
+
+
+def build(spec: SolverSpec, shared: Shared) -> Solver:
+    """Make the solver of a roster entry.
+
+    Raises:
+        FixSetupError: the api is unknown, an option is wrong or something is missing.
+    """
+    solver: Solver = _module(spec).build(spec, shared)
+    return solver
+
+
+def missing(spec: SolverSpec) -> str | None:
+    """Say what the machine lacks for this entry to work, or None when it is ready."""
+    try:
+        lack: str | None = _module(spec).missing(spec)
+    except FixSetupError as error:
+        return str(error)
+    return lack
+
+
+def _module(spec: SolverSpec) -> Any:
+    known = apis()
+    if spec.api not in known:
+        raise FixSetupError(
+            f"solver {spec.name!r}: unknown api {spec.api!r}; known: {', '.join(sorted(known))}"
+        )
+    try:
+        return import_module(known[spec.api])
+    except ImportError as error:
+        raise MissingPackageError(
+            f"solver {spec.name!r}: api {spec.api!r} cannot be loaded: {error}"
+        ) from error

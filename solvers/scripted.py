@@ -1,0 +1,83 @@
+"""A solver that says what it is told: the public test double.
+
+In code, hand it a list of answers or a callable, and put it into a spec as the option
+`solver`. In a roster file, `api = "scripted"` with `answers = ["42", "41"]` serves those in
+turn, by draw number; `seconds` delays each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
+
+import anyio
+
+from solvers.errors import FixSetupError
+from solvers.registry import SolverSpec
+from solvers.types import Meter, Shared, SolveRequest, SolveResult, Usage, WorstCase
+
+Reply = SolveResult | str
+Script = Callable[[SolveRequest], Reply | Awaitable[Reply]]
+
+
+class ScriptedSolver:
+    """Answers from a queue or a callable, books a fixed usage, and keeps what it was asked.
+
+    A queue answers by draw number and repeats from its start when it runs out, so that
+    the same request always gets the same answer.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[Reply] | Script,
+        *,
+        usage: Usage | None = None,
+        usd: float | None = 0.0,
+        worst: WorstCase | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        self.requests: list[SolveRequest] = []
+        self._script = script
+        self._usage = usage or Usage(requests=1, input_tokens=10, output_tokens=5)
+        self._usd = usd
+        self._worst = worst or WorstCase(tokens=self._usage.total_tokens, usd=usd, seconds=60.0)
+        self._seconds = seconds
+
+    def worst_case(self, request: SolveRequest) -> WorstCase:
+        return self._worst
+
+    async def solve(self, request: SolveRequest, meter: Meter) -> SolveResult:
+        self.requests.append(request)
+        try:
+            if self._seconds:
+                await anyio.sleep(self._seconds)
+            reply = await self._reply(request)
+        finally:
+            meter.spend(self._usage, self._usd)
+        if isinstance(reply, SolveResult):
+            return reply
+        return SolveResult(status="ok", model="scripted", answer=reply, text=reply)
+
+    async def _reply(self, request: SolveRequest) -> Reply:
+        if not callable(self._script):
+            return self._script[(request.draw - 1) % len(self._script)]
+        reply = self._script(request)
+        return await reply if isawaitable(reply) else reply
+
+
+def build(spec: SolverSpec, shared: Shared) -> ScriptedSolver:
+    """The solver that the entry carries, or one that serves its `answers` by draw number."""
+    carried = spec.options.get("solver")
+    if isinstance(carried, ScriptedSolver):
+        return carried
+    answers = spec.options.get("answers")
+    if not isinstance(answers, list) or not answers or not all(isinstance(a, str) for a in answers):
+        raise FixSetupError(
+            f'solver {spec.name!r}: api "scripted" needs answers = ["…"], a list of texts'
+        )
+    return ScriptedSolver(answers, seconds=float(spec.options.get("seconds", 0.0)))
+
+
+def missing(spec: SolverSpec) -> str | None:
+    build(spec, Shared())
+    return None

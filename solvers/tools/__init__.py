@@ -1,0 +1,1 @@
+"""What a solver may use while it solves."""

@@ -1,0 +1,182 @@
+"""What goes into a solver and what comes out of it.
+
+A *solver* attempts one problem once, from scratch. It is given a `SolveRequest`
+and a `Meter`, and returns a `SolveResult` or raises a `solvers.errors.SolverError`.
+`SolveRequest` has no field through which an earlier attempt could reach a solver:
+independence is a property of the type, not of good behaviour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar, cast, get_args
+
+Effort = Literal["low", "medium", "high", "max"]
+AnswerKind = Literal["auto", "choice", "number", "math", "code", "text"]
+AnswerForm = Literal["structured", "expression"]
+ResultStatus = Literal["ok", "unparsed", "truncated", "refused"]
+
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
+ANSWER_KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that belongs to a problem, such as an image."""
+
+    media_type: str
+    data: bytes
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveRequest:
+    """One fresh attempt at a problem.
+
+    `system` and `prompt` are ready to send: a strategy has rendered them from the
+    problem and the instruction alone. The other fields say the same in parts, for
+    solvers that look an answer up instead of writing one.
+    """
+
+    problem: str
+    system: str
+    prompt: str
+    attachments: tuple[Attachment, ...] = ()
+    answer_kind: AnswerKind = "auto"
+    form: AnswerForm = "structured"
+    effort: Effort = "medium"
+    strategy: str = "direct"
+    instruction: str | None = None
+    draw: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveResult:
+    """What one attempt produced.
+
+    `answer` is None unless `status` is "ok". `reasoning` is a summary, `text` is all
+    that the model wrote, repairs included. `confidence` is the model's own word, from
+    0 to 1; None means that it gave none.
+    """
+
+    status: ResultStatus
+    model: str
+    answer: str | None = None
+    approach: str | None = None
+    reasoning: str | None = None
+    confidence: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens and wire requests of one or more attempts. None means unknown, never zero.
+
+    `input_tokens` counts the whole prompt, the cached part included; `output_tokens`
+    includes reasoning tokens.
+    """
+
+    requests: int = 0
+    input_tokens: int | None = 0
+    output_tokens: int | None = 0
+    cached_tokens: int | None = 0
+    reasoning_tokens: int | None = 0
+
+    @property
+    def total_tokens(self) -> int | None:
+        return plus(self.input_tokens, self.output_tokens)
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            requests=self.requests + other.requests,
+            input_tokens=plus(self.input_tokens, other.input_tokens),
+            output_tokens=plus(self.output_tokens, other.output_tokens),
+            cached_tokens=plus(self.cached_tokens, other.cached_tokens),
+            reasoning_tokens=plus(self.reasoning_tokens, other.reasoning_tokens),
+        )
+
+
+Number = TypeVar("Number", int, float)
+T = TypeVar("T")
+
+
+def plus(a: Number | None, b: Number | None) -> Number | None:
+    """Add two amounts of which either may be unknown; the sum is then unknown too."""
+    return None if a is None or b is None else a + b
+
+
+UNKNOWN_USAGE = Usage(
+    requests=1, input_tokens=None, output_tokens=None, cached_tokens=None, reasoning_tokens=None
+)
+
+
+@dataclass(slots=True)
+class Meter:
+    """Counts what one call spends, at the moment it is spent.
+
+    A solver books every wire request here, also those that failed, were repaired or
+    were cut off, and does so in a `finally` when it is cancelled. So the account stays
+    right whatever becomes of the result.
+    """
+
+    usage: Usage = field(default_factory=Usage)
+    usd: float | None = 0.0
+
+    def spend(self, usage: Usage, usd: float | None) -> None:
+        """Book one or more wire requests. `usd` is None where the price is unknown."""
+        self.usage += usage
+        self.usd = plus(self.usd, usd)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """The most that one call can spend. None means that no bound is known."""
+
+    tokens: int | None
+    usd: float | None
+    seconds: float
+
+
+class Solver(Protocol):
+    """Attempts problems. Both methods may be called again and concurrently.
+
+    The same request may give another answer each time: `request.draw` numbers the
+    independent samples, and a solver must not carry anything from one to the next.
+    """
+
+    def worst_case(self, request: SolveRequest) -> WorstCase:
+        """Bound the cost of `solve(request)`, repairs included. Pure and quick."""
+        ...
+
+    async def solve(self, request: SolveRequest, meter: Meter) -> SolveResult:
+        """Attempt the problem once.
+
+        Raises:
+            SolverError: the attempt failed; what it spent is on the meter all the same.
+        """
+        ...
+
+
+class Shared:
+    """What the solvers of one process share: loaded engines, clients, cool-downs.
+
+    Objects are made at first use and closed together, newest first.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, object] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return the object under `key`, making it with `make` if it is not there yet."""
+        if key not in self._made:
+            self._made[key] = make()
+        return cast(T, self._made[key])
+
+    async def aclose(self) -> None:
+        """Close everything that has an `aclose` method."""
+        while self._made:
+            _, made = self._made.popitem()
+            aclose: Any = getattr(made, "aclose", None)
+            if aclose is not None:
+                await aclose()

@@ -1,0 +1,155 @@
+"""Reading a model's answer, and the one chance to repair it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from solvers.answer import (
+    Completion,
+    Message,
+    UnreadableAnswer,
+    conversation,
+    read_expression,
+    read_structured,
+)
+from solvers.types import AnswerForm, SolveRequest, SolveResult
+
+GOOD = '{"approach": "count", "reasoning": "two hands", "answer": "10", "confidence": 0.9}'
+
+
+def request(form: AnswerForm = "structured") -> SolveRequest:
+    return SolveRequest(problem="P", system="S", prompt="P", form=form)
+
+
+def converse(
+    *completions: Completion, form: AnswerForm = "structured"
+) -> tuple[SolveResult, list[list[Message]]]:
+    """Play a conversation to its end; returns the result and what was sent in each turn."""
+    talk = conversation(request(form))
+    sent = [next(talk)]
+    for completion in completions:
+        try:
+            sent.append(talk.send(completion))
+        except StopIteration as stop:
+            return stop.value, sent
+    raise AssertionError("the conversation wants more turns")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        GOOD,
+        f"```json\n{GOOD}\n```",
+        f"Here you are: {GOOD} Hope it helps.",
+        f'{{"note": "not this one"}} {GOOD}',
+        '{"approach":"count","reasoning":"two hands","answer":10,"confidence":"0.9"}',
+        '{"approach":"count","reasoning":"two hands","answer":" 10 ","confidence":90}',
+    ],
+)
+def test_a_structured_answer_is_read_in_the_shapes_models_use(text: str) -> None:
+    read = read_structured(text)
+    assert (read.approach, read.reasoning, read.answer) == ("count", "two hands", "10")
+    assert read.confidence == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "no JSON object"),
+        ("the answer is 10", "no JSON object"),
+        ('{"approach": "x"}', "no JSON object"),
+        ('{"answer": "10"', "no JSON object"),
+        ('{"answer": ""}', "answer"),
+        ('{"answer": "  "}', "the answer is empty"),
+        ('{"answer": null}', "answer"),
+        ('{"answer": ["10"]}', "answer"),
+        ('{"answer": "10", "confidence": "high"}', "confidence"),
+    ],
+)
+def test_what_cannot_be_read_says_why(text: str, fault: str) -> None:
+    with pytest.raises(UnreadableAnswer, match=fault):
+        read_structured(text)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for read in (read_structured, read_expression):
+        try:
+            assert read(text).answer
+        except UnreadableAnswer:
+            pass
+
+
+@given(answer=st.text(min_size=1).filter(lambda t: t.strip()), before=st.text(alphabet="ab {}"))
+def test_an_answer_survives_whatever_stands_before_it(answer: str, before: str) -> None:
+    text = before + json.dumps({"answer": answer})
+    assert read_structured(text).answer == answer.strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2 * (3 + 4)", "14"),
+        ("Answer: 48 + 48 / 2", "72"),
+        ("```\n48 + 24\n```", "72"),
+        ("48 + 24 = 72", "72"),
+        ("`7 / 2`", "3.5"),
+    ],
+)
+def test_an_expression_is_evaluated(text: str, value: str) -> None:
+    assert read_expression(text).answer == value
+
+
+def test_a_readable_answer_ends_the_conversation() -> None:
+    result, sent = converse(Completion(text=GOOD, model="m"))
+    assert result == SolveResult(
+        status="ok",
+        model="m",
+        answer="10",
+        approach="count",
+        reasoning="two hands",
+        confidence=0.9,
+        text=GOOD,
+    )
+    assert [(m.role, m.content) for m in sent[0]] == [("system", "S"), ("user", "P")]
+
+
+def test_an_unreadable_answer_may_be_repaired_once() -> None:
+    result, sent = converse(Completion(text="ten", model="m"), Completion(text=GOOD, model="m"))
+    assert result.status == "ok"
+    assert result.text == f"ten\n\n{GOOD}"
+    assert [message.role for message in sent[1]] == ["system", "user", "assistant", "user"]
+    assert "could not be read" in sent[1][-1].content
+
+
+def test_a_second_unreadable_answer_is_unparsed() -> None:
+    result, _ = converse(Completion(text="ten", model="m"), Completion(text="still ten", model="m"))
+    assert (result.status, result.answer) == ("unparsed", None)
+
+
+def test_an_answer_that_was_cut_off_is_truncated_and_not_asked_again() -> None:
+    result, sent = converse(Completion(text='{"answer": "1', model="m", finish="length"))
+    assert result.status == "truncated"
+    assert len(sent) == 1
+
+
+def test_an_answer_that_is_whole_counts_even_if_the_model_ran_on() -> None:
+    result, _ = converse(Completion(text=GOOD + " and", model="m", finish="length"))
+    assert result.status == "ok"
+
+
+def test_a_refusal_is_a_refusal() -> None:
+    result, _ = converse(Completion(text="I cannot help.", model="m", finish="refusal"))
+    assert (result.status, result.answer) == ("refused", None)
+
+
+def test_an_expression_without_a_value_is_asked_for_again() -> None:
+    result, sent = converse(
+        Completion(text="1 / 0", model="m"), Completion(text="1 / 2", model="m"), form="expression"
+    )
+    assert (result.status, result.answer, result.reasoning) == ("ok", "0.5", "1 / 2")
+    assert "zero" in sent[1][-1].content
