@@ -1,0 +1,1 @@
+"""Gather independent evidence on a problem, over MCP."""

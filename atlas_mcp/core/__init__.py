@@ -1,0 +1,1 @@
+"""The values, errors and contracts that hold the project together."""

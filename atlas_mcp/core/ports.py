@@ -1,0 +1,118 @@
+"""What is plugged in: the contracts between the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from atlas_mcp.core.types import Account, Call, Choice, Conclusion, Evidence, Problem
+from solvers.types import WorstCase
+
+Admit = Callable[[Account, Account, int, WorstCase], None]
+"""(this problem's account, the server's account, new calls, worst case of one call).
+
+Returns to let the calls go, raises `BudgetError` to stop them. Called inside the store's
+transaction, so what it sees cannot change before the reservation is made.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a request for draws was given: finished evidence first, then new calls."""
+
+    ready: tuple[Evidence, ...] = ()
+    new: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Whether an answer was right, and who says so."""
+
+    evidence_id: str
+    correct: bool
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemRow:
+    """One line of a list of problems."""
+
+    id: str
+    text: str
+    answer_kind: str
+    scope: str
+    created_at: float
+    calls: int
+    concluded: bool
+
+
+class EvidenceStore(Protocol):
+    """Remembers problems, calls, evidence and conclusions. Nothing is ever changed or removed.
+
+    Every method is durable when it returns and may be called concurrently, from several
+    processes on the same store. All raise `StoreError` when the store cannot be used.
+    """
+
+    async def put_problem(self, problem: Problem) -> bool:
+        """Store a problem and say whether it is new; storing it again changes nothing."""
+        ...
+
+    async def problem(self, problem_id: str) -> Problem | None: ...
+
+    async def problems(self, *, limit: int = 100, prefix: str = "") -> list[ProblemRow]:
+        """The newest problems first; `prefix` narrows by id."""
+        ...
+
+    async def claim(
+        self,
+        problem_id: str,
+        choice: Choice,
+        draws: int,
+        worst: WorstCase,
+        admit: Admit,
+        *,
+        held: Collection[str] = (),
+    ) -> Claim:
+        """Give `draws` of a choice: evidence never delivered first, then new reserved calls.
+
+        One transaction. `held` are ids that somebody else is about to deliver.
+
+        Raises:
+            BudgetError: from `admit`; nothing was reserved.
+        """
+        ...
+
+    async def finish(self, evidence: Evidence) -> None:
+        """Store the evidence of a claimed call and so settle its reservation. Idempotent."""
+        ...
+
+    async def deliver(self, evidence_ids: Sequence[str]) -> None:
+        """Note that a host has been given this evidence. Idempotent."""
+        ...
+
+    async def evidence(self, problem_id: str) -> list[Evidence]:
+        """All finished evidence of a problem, in the order in which it finished."""
+        ...
+
+    async def evidence_by_id(self, evidence_id: str) -> Evidence | None: ...
+
+    async def pending(self, problem_id: str) -> list[Call]:
+        """Calls that are reserved and not finished, in order of dispatch."""
+        ...
+
+    async def account(self, problem_id: str | None) -> Account:
+        """The account of a problem, or of the last 24 hours of the whole store for None."""
+        ...
+
+    async def conclude(self, conclusion: Conclusion) -> None: ...
+
+    async def conclusions(self, problem_id: str) -> list[Conclusion]:
+        """All conclusions of a problem, oldest first; the last one stands."""
+        ...
+
+    async def label(self, label: Label) -> None: ...
+
+    async def labels(self, problem_id: str) -> dict[str, Label]:
+        """The latest label of each labelled evidence."""
+        ...

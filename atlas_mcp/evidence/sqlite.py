@@ -1,0 +1,616 @@
+"""The evidence store in one SQLite file, shared by any number of processes.
+
+Writes are short `BEGIN IMMEDIATE` transactions in WAL mode with full synchronisation, made
+in a worker thread: what a method reports as done survives kill -9 and a power cut.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import anyio
+import anyio.to_thread
+
+from atlas_mcp.core.errors import CorruptStoreError, NewerStoreError, StoreError
+from atlas_mcp.core.ports import Admit, Claim, Label, ProblemRow
+from atlas_mcp.core.types import (
+    Account,
+    Call,
+    Choice,
+    Conclusion,
+    Evidence,
+    Fault,
+    Problem,
+    Spend,
+)
+from atlas_mcp.evidence.codec import (
+    body_digest,
+    decode_conclusion,
+    decode_evidence,
+    encode_conclusion,
+    encode_evidence,
+)
+from atlas_mcp.evidence.schema import APPLICATION_ID, MIGRATIONS, VERSION
+from solvers.types import Attachment, WorstCase
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30.0
+"""How long a write waits for other processes before it gives up."""
+
+BEAT_SECONDS = 5.0
+LEASE_SECONDS = 600.0
+"""An owner whose process cannot be seen to be gone counts as gone after this long a silence."""
+
+DAY_SECONDS = 86_400.0
+
+# What a host can be given later; the other statuses hold nothing that a solver finished.
+_DELIVERABLE = ("ok", "unparsed", "truncated", "refused", "failed", "timeout")
+
+
+class SqliteStore:
+    """`EvidenceStore` on one SQLite file. Use `open_store`."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+        self._owner = uuid4().hex
+        # One thread at a time per process; other processes wait inside SQLite.
+        self._limiter = anyio.CapacityLimiter(1)
+        self._db = _connect(path)
+
+    async def put_problem(self, problem: Problem) -> bool:
+        return await self._run(self._put_problem, problem)
+
+    async def problem(self, problem_id: str) -> Problem | None:
+        return await self._run(self._problem, problem_id)
+
+    async def problems(self, *, limit: int = 100, prefix: str = "") -> list[ProblemRow]:
+        return await self._run(self._problems, limit, prefix)
+
+    async def claim(
+        self,
+        problem_id: str,
+        choice: Choice,
+        draws: int,
+        worst: WorstCase,
+        admit: Admit,
+        *,
+        held: Collection[str] = (),
+    ) -> Claim:
+        return await self._run(
+            self._claim, problem_id, choice, draws, worst, admit, frozenset(held)
+        )
+
+    async def finish(self, evidence: Evidence) -> None:
+        await self._run(self._finish, evidence)
+
+    async def deliver(self, evidence_ids: Sequence[str]) -> None:
+        await self._run(self._deliver, tuple(evidence_ids))
+
+    async def evidence(self, problem_id: str) -> list[Evidence]:
+        return await self._run(self._evidence, problem_id)
+
+    async def evidence_by_id(self, evidence_id: str) -> Evidence | None:
+        return await self._run(self._evidence_by_id, evidence_id)
+
+    async def pending(self, problem_id: str) -> list[Call]:
+        return await self._run(self._pending, problem_id)
+
+    async def account(self, problem_id: str | None) -> Account:
+        return await self._run(self._account, problem_id)
+
+    async def conclude(self, conclusion: Conclusion) -> None:
+        await self._run(self._conclude, conclusion)
+
+    async def conclusions(self, problem_id: str) -> list[Conclusion]:
+        return await self._run(self._conclusions, problem_id)
+
+    async def label(self, label: Label) -> None:
+        await self._run(self._label, label)
+
+    async def labels(self, problem_id: str) -> dict[str, Label]:
+        return await self._run(self._labels, problem_id)
+
+    async def verify(self) -> list[str]:
+        """Check every digest, id and reference in the file; return what is wrong, in words."""
+        return await self._run(self._verify)
+
+    async def beat(self) -> int:
+        """Say that this owner is alive and mark the calls of dead owners lost; returns how many."""
+        return await self._run(self._beat)
+
+    async def _run(self, work: Callable[..., T], *args: Any) -> T:
+        with _translated(self._path):
+            return await anyio.to_thread.run_sync(partial(work, *args), limiter=self._limiter)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # Problems
+
+    def _put_problem(self, problem: Problem) -> bool:
+        if self._db.execute("SELECT 1 FROM problems WHERE id = ?", (problem.id,)).fetchone():
+            return False
+        with self._writing() as db:
+            added = db.execute(
+                "INSERT INTO problems VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (problem.id, problem.scope, problem.text, problem.answer_kind, self._clock()),
+            )
+            if added.rowcount:
+                db.executemany(
+                    "INSERT INTO attachments VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (problem.id, position, one.media_type, one.name, one.data)
+                        for position, one in enumerate(problem.attachments)
+                    ],
+                )
+        return bool(added.rowcount)
+
+    def _problem(self, problem_id: str) -> Problem | None:
+        row = self._db.execute("SELECT * FROM problems WHERE id = ?", (problem_id,)).fetchone()
+        if row is None:
+            return None
+        files = self._db.execute(
+            "SELECT * FROM attachments WHERE problem_id = ? ORDER BY position", (problem_id,)
+        ).fetchall()
+        return Problem(
+            text=row["text"],
+            answer_kind=row["answer_kind"],
+            scope=row["scope"],
+            attachments=tuple(
+                Attachment(media_type=f["media_type"], name=f["name"], data=f["data"])
+                for f in files
+            ),
+        )
+
+    def _problems(self, limit: int, prefix: str) -> list[ProblemRow]:
+        rows = self._db.execute(
+            """SELECT p.*,
+                (SELECT count(*) FROM calls c WHERE c.problem_id = p.id) AS calls,
+                EXISTS (SELECT 1 FROM conclusions x WHERE x.problem_id = p.id) AS concluded
+            FROM problems p WHERE substr(p.id, 1, ?) = ?
+            ORDER BY p.created_at DESC, p.rowid DESC LIMIT ?""",
+            (len(prefix), prefix, limit),
+        ).fetchall()
+        return [
+            ProblemRow(
+                id=row["id"],
+                text=row["text"],
+                answer_kind=row["answer_kind"],
+                scope=row["scope"],
+                created_at=row["created_at"],
+                calls=row["calls"],
+                concluded=bool(row["concluded"]),
+            )
+            for row in rows
+        ]
+
+    # Calls and evidence
+
+    def _claim(
+        self,
+        problem_id: str,
+        choice: Choice,
+        draws: int,
+        worst: WorstCase,
+        admit: Admit,
+        held: frozenset[str],
+    ) -> Claim:
+        with self._writing() as db:
+            waiting = db.execute(
+                f"""SELECT e.id, e.body FROM evidence e JOIN calls c USING (id)
+                LEFT JOIN deliveries d ON d.evidence_id = e.id
+                WHERE c.problem_id = ? AND c.choice_id = ? AND d.evidence_id IS NULL
+                    AND e.status IN ({",".join("?" * len(_DELIVERABLE))})
+                ORDER BY c.draw""",
+                (problem_id, choice.id, *_DELIVERABLE),
+            ).fetchall()
+            ready = [row["body"] for row in waiting if row["id"] not in held][:draws]
+            new = draws - len(ready)
+            if new:
+                admit(self._account(problem_id), self._account(None), new, worst)
+            calls = self._reserve(db, problem_id, choice, new, worst)
+        return Claim(ready=tuple(decode_evidence(body) for body in ready), new=calls)
+
+    def _reserve(
+        self, db: sqlite3.Connection, problem_id: str, choice: Choice, new: int, worst: WorstCase
+    ) -> tuple[Call, ...]:
+        if not new:
+            return ()
+        db.execute(
+            "INSERT INTO choices VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (choice.id, choice.solver, choice.effort, choice.strategy, choice.instruction),
+        )
+        (last,) = db.execute(
+            "SELECT coalesce(max(draw), 0) FROM calls WHERE problem_id = ? AND choice_id = ?",
+            (problem_id, choice.id),
+        ).fetchone()
+        calls = tuple(
+            Call(problem_id=problem_id, choice=choice, draw=last + n + 1) for n in range(new)
+        )
+        db.executemany(
+            "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    call.id,
+                    problem_id,
+                    choice.id,
+                    call.draw,
+                    self._owner,
+                    worst.tokens,
+                    worst.usd,
+                    worst.seconds,
+                    self._clock(),
+                )
+                for call in calls
+            ],
+        )
+        return calls
+
+    def _finish(self, evidence: Evidence) -> None:
+        with self._writing() as db:
+            self._insert_evidence(db, evidence)
+
+    def _insert_evidence(self, db: sqlite3.Connection, evidence: Evidence) -> None:
+        body = encode_evidence(evidence)
+        lost = evidence.status == "lost"
+        db.execute(
+            "INSERT INTO evidence (id, status, body, digest, calls, tokens, usd, seconds, "
+            "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+            (
+                evidence.id,
+                evidence.status,
+                body,
+                body_digest(body),
+                0 if lost else 1,
+                0 if lost else evidence.usage.total_tokens,
+                0.0 if lost else evidence.usd,
+                evidence.seconds,
+                self._clock(),
+            ),
+        )
+
+    def _deliver(self, evidence_ids: tuple[str, ...]) -> None:
+        with self._writing() as db:
+            db.executemany(
+                "INSERT INTO deliveries SELECT id, ? FROM evidence WHERE id = ? "
+                "ON CONFLICT DO NOTHING",
+                [(self._clock(), one) for one in evidence_ids],
+            )
+
+    def _evidence(self, problem_id: str) -> list[Evidence]:
+        rows = self._db.execute(
+            "SELECT e.body FROM evidence e JOIN calls c USING (id) "
+            "WHERE c.problem_id = ? ORDER BY e.seq",
+            (problem_id,),
+        ).fetchall()
+        return [decode_evidence(row["body"]) for row in rows]
+
+    def _evidence_by_id(self, evidence_id: str) -> Evidence | None:
+        row = self._db.execute("SELECT body FROM evidence WHERE id = ?", (evidence_id,)).fetchone()
+        return None if row is None else decode_evidence(row["body"])
+
+    def _pending(self, problem_id: str) -> list[Call]:
+        rows = self._db.execute(f"{_PENDING} AND c.problem_id = ? ORDER BY c.rowid", (problem_id,))
+        return [_call(row) for row in rows.fetchall()]
+
+    def _account(self, problem_id: str | None) -> Account:
+        if problem_id is None:
+            where, bound = "c.created_at > CAST(? AS REAL)", repr(self._clock() - DAY_SECONDS)
+        else:
+            where, bound = "c.problem_id = ?", problem_id
+        # A sum over a NULL would skip it, so unknown amounts are counted beside the sums.
+        row = self._db.execute(
+            f"""SELECT
+                coalesce(sum(e.calls), 0) AS calls,
+                coalesce(sum(e.tokens), 0) AS tokens,
+                coalesce(sum(e.usd), 0.0) AS usd,
+                coalesce(sum(e.seconds), 0.0) AS seconds,
+                coalesce(sum(e.id IS NOT NULL AND e.tokens IS NULL), 0) AS no_tokens,
+                coalesce(sum(e.id IS NOT NULL AND e.usd IS NULL), 0) AS no_usd,
+                coalesce(sum(coalesce(e.calls, 1)), 0) AS all_calls,
+                coalesce(sum(coalesce(e.tokens, c.reserved_tokens)), 0) AS all_tokens,
+                coalesce(sum(coalesce(e.usd, c.reserved_usd)), 0.0) AS all_usd,
+                coalesce(sum(coalesce(e.seconds, c.reserved_seconds)), 0.0) AS all_seconds,
+                coalesce(sum(e.tokens IS NULL AND c.reserved_tokens IS NULL), 0) AS open_tokens,
+                coalesce(sum(e.usd IS NULL AND c.reserved_usd IS NULL), 0) AS open_usd
+            FROM calls c LEFT JOIN evidence e USING (id) WHERE {where}""",
+            (bound,),
+        ).fetchone()
+        return Account(
+            spent=Spend(
+                calls=row["calls"],
+                tokens=None if row["no_tokens"] else row["tokens"],
+                usd=None if row["no_usd"] else row["usd"],
+                seconds=row["seconds"],
+            ),
+            committed=Spend(
+                calls=row["all_calls"],
+                tokens=None if row["open_tokens"] else row["all_tokens"],
+                usd=None if row["open_usd"] else row["all_usd"],
+                seconds=row["all_seconds"],
+            ),
+        )
+
+    # Conclusions and labels
+
+    def _conclude(self, conclusion: Conclusion) -> None:
+        body = encode_conclusion(conclusion)
+        with self._writing() as db:
+            last = db.execute(
+                "SELECT digest FROM conclusions WHERE problem_id = ? ORDER BY seq DESC LIMIT 1",
+                (conclusion.problem_id,),
+            ).fetchone()
+            if last is None or last["digest"] != body_digest(body):
+                db.execute(
+                    "INSERT INTO conclusions (problem_id, body, digest, created_at) "
+                    "VALUES (?, ?, ?, ?)",
+                    (conclusion.problem_id, body, body_digest(body), self._clock()),
+                )
+
+    def _conclusions(self, problem_id: str) -> list[Conclusion]:
+        rows = self._db.execute(
+            "SELECT body FROM conclusions WHERE problem_id = ? ORDER BY seq", (problem_id,)
+        )
+        return [decode_conclusion(row["body"]) for row in rows.fetchall()]
+
+    def _label(self, label: Label) -> None:
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO labels (evidence_id, correct, source, created_at) VALUES (?, ?, ?, ?)",
+                (label.evidence_id, int(label.correct), label.source, self._clock()),
+            )
+
+    def _labels(self, problem_id: str) -> dict[str, Label]:
+        rows = self._db.execute(
+            "SELECT l.* FROM labels l JOIN calls c ON c.id = l.evidence_id "
+            "WHERE c.problem_id = ? ORDER BY l.seq",
+            (problem_id,),
+        ).fetchall()
+        return {
+            row["evidence_id"]: Label(
+                evidence_id=row["evidence_id"],
+                correct=bool(row["correct"]),
+                source=row["source"],
+            )
+            for row in rows
+        }
+
+    # Owners
+
+    def _beat(self) -> int:
+        now = self._clock()
+        with self._writing() as db:
+            db.execute(
+                "INSERT INTO owners VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at",
+                (self._owner, socket.gethostname(), os.getpid(), now),
+            )
+            gone = [
+                row["id"]
+                for row in db.execute("SELECT * FROM owners WHERE id != ?", (self._owner,))
+                if not _alive(row, now)
+            ]
+            lost = 0
+            for owner in gone:
+                rows = db.execute(f"{_PENDING} AND c.owner = ?", (owner,)).fetchall()
+                for row in rows:
+                    self._insert_evidence(db, _lost(_call(row)))
+                lost += len(rows)
+                db.execute("DELETE FROM owners WHERE id = ?", (owner,))
+        return lost
+
+    def _leave(self) -> None:
+        with self._writing() as db:
+            for row in db.execute(f"{_PENDING} AND c.owner = ?", (self._owner,)).fetchall():
+                self._insert_evidence(db, _lost(_call(row)))
+            db.execute("DELETE FROM owners WHERE id = ?", (self._owner,))
+
+    def _close(self) -> None:
+        self._db.close()
+
+    # Verification
+
+    def _verify(self) -> list[str]:
+        faults = [
+            f"SQLite: {row[0]}"
+            for row in self._db.execute("PRAGMA integrity_check")
+            if row[0] != "ok"
+        ]
+        faults += [
+            f"row {row[1]} of {row[0]} refers to a missing row of {row[2]}"
+            for row in self._db.execute("PRAGMA foreign_key_check")
+        ]
+        for row in self._db.execute("SELECT id FROM problems").fetchall():
+            problem = self._problem(row["id"])
+            if problem is None or problem.id != row["id"]:
+                faults.append(f"problem {row['id']}: its content does not give this id")
+        for row in self._db.execute(f"{_CALLS} WHERE 1").fetchall():
+            if _call(row).choice.id != row["choice_id"]:
+                faults.append(f"choice {row['choice_id']}: its content does not give this id")
+            elif _call(row).id != row["id"]:
+                faults.append(f"call {row['id']}: its content does not give this id")
+        for row in self._db.execute("SELECT id, status, body, digest FROM evidence").fetchall():
+            faults += _evidence_faults(row)
+        for row in self._db.execute("SELECT seq, body, digest FROM conclusions").fetchall():
+            if body_digest(row["body"]) != row["digest"]:
+                faults.append(f"conclusion {row['seq']}: its content does not match its digest")
+        return faults
+
+
+@asynccontextmanager
+async def open_store(
+    path: Path, *, clock: Callable[[], float] = time.time
+) -> AsyncIterator[SqliteStore]:
+    """Open the store at `path`, making it if need be, and keep its ownership alive.
+
+    Calls that a dead process left behind are marked lost first, and their reservations
+    released.
+
+    Raises:
+        NewerStoreError, CorruptStoreError, StoreError: the file cannot be used.
+    """
+    with _translated(path):
+        store = await anyio.to_thread.run_sync(partial(SqliteStore, path, clock=clock))
+    await store.beat()
+
+    async def keep_beating() -> None:
+        while True:
+            await anyio.sleep(BEAT_SECONDS)
+            await store.beat()
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keep_beating)
+            try:
+                yield store
+            finally:
+                tasks.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await store._run(store._leave)
+            await store._run(store._close)
+
+
+_CALLS = (
+    "SELECT c.id, c.problem_id, c.choice_id, c.draw, h.solver, h.effort, h.strategy, "
+    "h.instruction FROM calls c JOIN choices h ON h.id = c.choice_id"
+)
+_PENDING = f"{_CALLS} LEFT JOIN evidence e ON e.id = c.id WHERE e.id IS NULL"
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if path.is_dir():
+        raise StoreError(f"the evidence store {path} is a folder: name a file in ATLAS_STORE")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA foreign_keys = ON")
+        _set_wal(db)
+        db.execute("PRAGMA synchronous = FULL")
+        _migrate(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _set_wal(db: sqlite3.Connection) -> None:
+    # Switching the journal mode does not honour the busy time-out when two processes
+    # create the file at once, so it is tried again for as long.
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (mark,) = db.execute("PRAGMA application_id").fetchone()
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if mark not in (0, APPLICATION_ID) or (mark == 0 and tables):
+            raise CorruptStoreError(
+                f"{path} is a SQLite file of another program: name another file in ATLAS_STORE"
+            )
+        if version > VERSION:
+            raise NewerStoreError(
+                f"{path} was written by a newer atlas-mcp (schema {version}, this one knows "
+                f"{VERSION}): upgrade atlas-mcp, or name another file in ATLAS_STORE"
+            )
+        for migration in MIGRATIONS[version:]:
+            for statement in migration:
+                db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"the evidence store {path} cannot be used: {error}") from error
+    except (sqlite3.DatabaseError, ValueError) as error:
+        raise CorruptStoreError(
+            f"the evidence store {path} is damaged ({error}): move it aside or name another file "
+            "in ATLAS_STORE; 'atlas-mcp evidence verify' lists what is wrong"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"the evidence store {path} cannot be used: {error}") from error
+
+
+def _call(row: sqlite3.Row) -> Call:
+    choice = Choice(
+        solver=row["solver"],
+        effort=row["effort"],
+        strategy=row["strategy"],
+        instruction=row["instruction"],
+    )
+    return Call(problem_id=row["problem_id"], choice=choice, draw=row["draw"])
+
+
+def _lost(call: Call) -> Evidence:
+    fault = Fault(kind="lost", message="the server ended while this call was in flight")
+    return Evidence(call=call, status="lost", fault=fault)
+
+
+def _alive(row: sqlite3.Row, now: float) -> bool:
+    if row["host"] == socket.gethostname() and not _process_exists(row["pid"]):
+        return False
+    return bool(now - row["beat_at"] < LEASE_SECONDS)
+
+
+def _process_exists(pid: int) -> bool:
+    if os.name == "nt":  # os.kill would end the process there; the lease decides instead
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _evidence_faults(row: sqlite3.Row) -> list[str]:
+    if body_digest(row["body"]) != row["digest"]:
+        return [f"evidence {row['id']}: its content does not match its digest"]
+    try:
+        evidence = decode_evidence(row["body"])
+    except ValueError as error:
+        return [f"evidence {row['id']}: {error}"]
+    if evidence.id != row["id"] or evidence.status != row["status"]:
+        return [f"evidence {row['id']}: its content does not give this id and status"]
+    return []
