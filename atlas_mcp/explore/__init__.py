@@ -1,0 +1,1 @@
+"""The service behind the tools: dispatch, budget, jobs and ledger."""

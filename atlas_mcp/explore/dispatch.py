@@ -1,0 +1,186 @@
+"""One solver call, from a choice to its evidence.
+
+The dispatcher knows the roster, makes solvers at first use, and holds what bounds a call:
+the limiter over all calls, the time limit and the meter. It stores nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from atlas_mcp.core.errors import BadRequestError, SetupError
+from atlas_mcp.core.redaction import Redactor
+from atlas_mcp.core.types import Call, Evidence, Fault, Problem, Status
+from atlas_mcp.strategies import named, render
+from solvers import registry
+from solvers.errors import FixSetupError, SolverError
+from solvers.registry import SolverSpec
+from solvers.roster import Roster
+from solvers.types import Meter, Shared, Solver, SolveResult, WorstCase
+
+log = logging.getLogger(__name__)
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A solver of the roster, made and able to work."""
+
+    spec: SolverSpec
+    solver: Solver
+
+    def worst_case(self, problem: Problem, call: Call) -> WorstCase:
+        worst = self.solver.worst_case(render(problem, call.choice, call.draw))
+        seconds = min(worst.seconds, self.spec.max_seconds)
+        return WorstCase(tokens=worst.tokens, usd=worst.usd, seconds=seconds)
+
+
+class Dispatcher:
+    """Runs calls on the solvers of a roster, at most `parallel` at a time."""
+
+    def __init__(
+        self,
+        roster: Roster,
+        *,
+        parallel: int,
+        redact: Redactor,
+        shared: Shared,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.roster = roster
+        self.limiter = anyio.CapacityLimiter(parallel)
+        self._redact = redact
+        self._shared = shared
+        self._clock = clock
+        self._ready: dict[str, Ready] = {}
+        self._making = anyio.Lock()
+
+    def spec(self, name: str) -> SolverSpec:
+        """The roster entry of that name; "auto" is the default.
+
+        Raises:
+            BadRequestError: there is none; the message lists those there are.
+        """
+        wanted = self.roster.default if name == AUTO else name
+        if wanted not in self.roster.specs:
+            raise BadRequestError(
+                f"unknown solver {name[:60]!r}; known: {', '.join([AUTO, *self.roster.specs])}"
+            )
+        return self.roster.specs[wanted]
+
+    async def missing(self, name: str) -> str | None:
+        """What the machine lacks for this solver, or None."""
+        return await anyio.to_thread.run_sync(registry.missing, self.spec(name))
+
+    async def ready(self, name: str) -> Ready:
+        """The solver of that name, made if need be.
+
+        Raises:
+            BadRequestError: no such solver.
+            SetupError: the machine lacks something; the message names the cure.
+        """
+        spec = self.spec(name)
+        async with self._making:
+            if spec.name not in self._ready:
+                lack = await self.missing(spec.name)
+                if lack is not None:
+                    raise SetupError(lack)
+                self._ready[spec.name] = Ready(spec=spec, solver=await self._make(spec))
+        return self._ready[spec.name]
+
+    async def _make(self, spec: SolverSpec) -> Solver:
+        try:
+            make = partial(registry.build, spec, self._shared)
+            return await anyio.to_thread.run_sync(make)
+        except FixSetupError as error:
+            raise SetupError(str(error)) from error
+
+    async def run(
+        self,
+        ready: Ready,
+        problem: Problem,
+        call: Call,
+        record: Callable[[Evidence], None],
+        on_start: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make one call and hand its evidence to `record`, whatever happens.
+
+        A cancelled call is recorded as cancelled, with what it had spent, and the
+        cancellation goes on.
+        """
+        meter = Meter()
+        started: float | None = None
+        status: Status = "cancelled"
+        result: SolveResult | None = None
+        fault: Fault | None = Fault(kind="cancelled", message="the call was cancelled")
+        request = render(problem, call.choice, call.draw)
+        try:
+            async with self.limiter:
+                started = self._clock()
+                on_start()
+                with anyio.move_on_after(ready.spec.max_seconds) as limit:
+                    result = await ready.solver.solve(request, meter)
+                    status, fault = result.status, _fault(result)
+                if limit.cancelled_caught:
+                    status = "timeout"
+                    fault = Fault(
+                        kind="timeout", message=f"no answer within {ready.spec.max_seconds:g} s"
+                    )
+        except SolverError as error:
+            status, fault = "failed", Fault(kind=error.kind, message=str(error))
+        except Exception as error:  # a solver's own bug must not take the server down
+            log.exception("solver crashed solver=%s call=%s", call.choice.solver, call.id)
+            status, fault = (
+                "failed",
+                Fault(kind="crash", message=f"{type(error).__name__}: {error}"),
+            )
+        finally:
+            seconds = 0.0 if started is None else self._clock() - started
+            record(self._evidence(call, status, result, fault, meter, seconds))
+
+    def _evidence(
+        self,
+        call: Call,
+        status: Status,
+        result: SolveResult | None,
+        fault: Fault | None,
+        meter: Meter,
+        seconds: float,
+    ) -> Evidence:
+        answered = status == "ok" and result is not None
+        return Evidence(
+            call=call,
+            status=status,
+            answer=self._clean(result.answer) if answered and result else None,
+            approach=self._clean(result.approach) if result else None,
+            reasoning=self._clean(result.reasoning) if result else None,
+            confidence=result.confidence if result else None,
+            text=self._clean(result.text) or "" if result else "",
+            fault=fault and Fault(kind=fault.kind, message=self._redact(fault.message)),
+            usage=meter.usage,
+            usd=meter.usd,
+            seconds=seconds,
+            model=result.model if result else "",
+            strategy_version=named(call.choice.strategy).version,
+        )
+
+    def _clean(self, text: str | None) -> str | None:
+        return None if text is None else self._redact(text)
+
+
+def _fault(result: SolveResult) -> Fault | None:
+    messages = {
+        "unparsed": "the reply held no readable answer, also after one request to repair it",
+        "truncated": "the reply was cut off at the token limit of this effort",
+        "refused": "the model declined to answer",
+    }
+    message = messages.get(result.status)
+    return (message and Fault(kind=result.status, message=message)) or None
