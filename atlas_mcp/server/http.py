@@ -1,0 +1,77 @@
+"""Serve over streamable HTTP, on loopback unless the user says which host names may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from atlas_mcp.core.errors import BadRequestError
+from atlas_mcp.server.context import AtlasServer
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+PATH = "/mcp"
+GRACE_SECONDS = 3
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Split HOST:PORT.
+
+    Raises:
+        BadRequestError: it is not of that form.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65_535:
+        raise BadRequestError(f"--http takes HOST:PORT, such as 127.0.0.1:8000, not {text!r}")
+    return host, int(port)
+
+
+def create_http_app(server: AtlasServer, host: str, allowed_hosts: Sequence[str] = ()) -> Starlette:
+    """The ASGI application: MCP at /mcp, and /healthz for whoever watches it.
+
+    Raises:
+        BadRequestError: a host other than loopback without any allowed host name.
+    """
+    if host not in (*LOOPBACK, "::1") and not allowed_hosts:
+        raise BadRequestError(
+            f"--http {host} is reachable from other machines and has no access control of its own: "
+            "put it behind a proxy that has, and name the public host with --allowed-host"
+        )
+
+    async def healthz(request: Request) -> Response:
+        running = server.app is not None
+        return JSONResponse({"ok": running}, status_code=200 if running else 503)
+
+    server.custom_route("/healthz", methods=["GET"])(healthz)
+    names = [*(f"{name}:*" for name in LOOPBACK), *allowed_hosts]
+    return server.streamable_http_app(
+        streamable_http_path=PATH,
+        host=host,
+        transport_security=TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=names,
+            allowed_origins=[
+                f"{scheme}://{name}" for scheme in ("http", "https") for name in names
+            ],
+        ),
+    )
+
+
+async def serve_http(
+    server: AtlasServer, host: str, port: int, allowed_hosts: Sequence[str] = ()
+) -> None:
+    """Serve until SIGINT or SIGTERM; calls in flight are stopped and recorded."""
+    import uvicorn
+
+    app = create_http_app(server, host, allowed_hosts)
+    config = uvicorn.Config(
+        app,
+        host=host.strip("[]"),
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    await uvicorn.Server(config).serve()
