@@ -1,0 +1,40 @@
+"""Runs on disk: one JSON file each, complete enough to see what was decided and why."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from atlas_mcp.host.orchestrator import Outcome, Task
+
+
+def as_dict(task: Task, outcome: Outcome) -> dict[str, Any]:
+    """A run as plain data."""
+    return {
+        "problem_id": outcome.problem_id,
+        "problem": task.text,
+        "orchestrator": outcome.orchestrator,
+        "answer": outcome.answer,
+        "because": outcome.because,
+        "abstained": outcome.abstained,
+        "forced": outcome.forced,
+        "confidence": outcome.confidence,
+        "seconds": round(outcome.seconds, 3),
+        "ledger": outcome.ledger.model_dump(mode="json"),
+        "evidence": [one.model_dump(mode="json") for one in outcome.evidence],
+        "steps": list(outcome.steps),
+    }
+
+
+def save(folder: Path, task: Task, outcome: Outcome) -> Path:
+    """Write a run under `folder` and return the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    path = folder / f"{stamp}-{outcome.problem_id or 'nothing'}.json"
+    staged = path.with_suffix(".tmp")
+    staged.write_text(json.dumps(as_dict(task, outcome), ensure_ascii=False, indent=1), "utf-8")
+    os.replace(staged, path)
+    return path

@@ -1,0 +1,227 @@
+"""The command line as a user runs it: real processes, real files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WAIT = 60.0
+
+ROSTER = """
+[solvers.known]
+api = "scripted"
+answers = ["42", "41", "42"]
+"""
+
+
+class Shell:
+    """Runs atlas-mcp with its own store and settings."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "roster.toml").write_text(ROSTER)
+        self.env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("ATLAS_")},
+            "ATLAS_STORE": str(folder / "evidence.db"),
+            "ATLAS_ROSTER": str(folder / "roster.toml"),
+            "ATLAS_MODELS_FOLDER": str(folder / "models"),
+        }
+
+    def __call__(
+        self, *arguments: str, env: dict[str, str] | None = None, stdin: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "atlas_mcp", *arguments],
+            env={**self.env, **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=WAIT,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        done = self(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def asked(shell: Shell) -> dict[str, Any]:
+    """A run that is in the store."""
+    found: dict[str, Any] = shell.json("ask", "What is 6 × 7?", "--orchestrator", "vote:3")
+    return found
+
+
+def test_ask_shows_calls_ledger_answer_and_where_the_record_is(shell: Shell) -> None:
+    done = shell("ask", "What is 6 × 7?", "--orchestrator", "agree:2")
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^ +#\d+ +known/medium/direct +ok", done.stdout, re.MULTILINE)) == 3
+    assert "agree: 42  2 of 3 answers agree; confidence 0.67" in done.stdout
+    assert "3 calls, 45 tokens, $0.0000" in done.stdout
+    assert "atlas-mcp evidence show p_" in done.stdout
+    assert done.stderr == ""
+    transcript = re.search(r"transcript: (\S+)", done.stdout)
+    assert transcript is not None
+    assert json.loads(Path(transcript[1]).read_text("utf-8"))["answer"] == "42"
+
+
+def test_ask_reads_a_problem_from_standard_input(shell: Shell) -> None:
+    done = shell("ask", "-", "--orchestrator", "greedy", "--json", stdin="What is 6 × 7?")
+    assert json.loads(done.stdout)["problem"] == "What is 6 × 7?"
+
+
+def test_ask_works_in_this_process_too(shell: Shell) -> None:
+    assert shell.json("ask", "P", "--in-process", "--orchestrator", "greedy")["answer"] == "42"
+
+
+def test_ask_forces_a_conclusion_at_its_cap(shell: Shell) -> None:
+    found = shell.json("ask", "P", "--orchestrator", "vote:8", "--max-calls", "2")
+    assert found["ledger"]["asked"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "status"),
+    [
+        (("ask", " "), "the problem is empty", 2),
+        (("ask", "P", "--orchestrator", "luck"), "known: greedy, vote, agree, confident", 2),
+        (("ask", "P", "--max-calls", "-1"), "--max-calls must be at least 1", 2),
+        (("ask", "P", "--solver", "none"), "unknown solver 'none'; known: auto, known", 1),
+        (("ask", "P", "--strategy", "none"), "unknown strategy 'none'; known: direct", 1),
+        (("ask", "P", "--server", "http://127.0.0.1:9/mcp"), "cannot be reached", 1),
+        (("ask", "P", "--roster", "none.toml"), "none.toml cannot be read", 1),
+        (("serve", "--http", "nowhere"), "--http takes HOST:PORT", 2),
+        (("serve", "--http", "0.0.0.0:8000"), "--allowed-host", 2),
+        (("evidence", "show", "p_none"), "there is no evidence store", 2),
+        (("models", "path", "none"), "qwen2.5-coder-1.5b", 1),
+        (("models", "path", "smollm2-135m"), "atlas-mcp models pull smollm2-135m", 1),
+        (("demo", "--problems", "0"), "--problems must be from 1 to 96", 2),
+    ],
+)
+def test_wrong_use_ends_with_one_clear_line(
+    shell: Shell, arguments: tuple[str, ...], said: str, status: int
+) -> None:
+    done = shell(*arguments)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode == status
+    assert done.stdout == ""
+
+
+def test_the_store_can_be_listed_shown_and_verified(shell: Shell, asked: dict[str, Any]) -> None:
+    (row,) = shell.json("evidence", "list")
+    assert (row["id"], row["calls"], row["concluded"]) == (asked["problem_id"], 3, True)
+    shown = shell.json("evidence", "show", row["id"])
+    assert [one["answer"] for one in shown["evidence"]] == ["42", "41", "42"]
+    assert shown["conclusions"][0]["answer"] == "42"
+    one = asked["evidence"][0]["id"]
+    assert shell.json("evidence", "show", one)["text"] == "42"
+    assert shell.json("evidence", "verify") == {"faults": []}
+    for verb in (("list",), ("show", row["id"]), ("show", one), ("verify",)):
+        done = shell("evidence", *verb)
+        assert done.returncode == 0
+        assert done.stdout.strip()
+
+
+def test_verify_fails_on_a_store_that_was_tampered_with(
+    shell: Shell, asked: dict[str, Any]
+) -> None:
+    import sqlite3
+
+    db = sqlite3.connect(shell.env["ATLAS_STORE"])
+    db.execute("DROP TRIGGER evidence_keeps_update")
+    db.execute("UPDATE evidence SET body = replace(body, '41', '40')")
+    db.commit()
+    db.close()
+    done = shell("evidence", "verify")
+    assert done.returncode == 1
+    assert "does not match its digest" in done.stdout
+
+
+def test_labelled_evidence_is_exported_and_replayed_without_a_model(
+    shell: Shell, asked: dict[str, Any]
+) -> None:
+    right = asked["evidence"][0]["id"]
+    shell.json("evidence", "label", right, "right")
+    pool = shell.folder / "pool"
+    assert shell.json("evidence", "export", str(pool)) == {
+        "folder": str(pool),
+        "questions": 1,
+        "responses": 3,
+        "left_out": 0,
+    }
+    roster = shell.folder / "replay.toml"
+    roster.write_text('[solvers.known]\napi = "replay"\npool = "pool"\n')
+    env = {"ATLAS_STORE": str(shell.folder / "other.db"), "ATLAS_ROSTER": str(roster)}
+    done = shell("ask", "What is 6 × 7?", "--orchestrator", "vote:3", "--json", env=env)
+    again = json.loads(done.stdout)
+    assert [one["answer"] for one in again["evidence"]] == ["42", "41", "42"]
+    assert [one["tokens"] for one in again["evidence"]] == [15, 15, 15]
+    other = json.loads(shell("ask", "Another?", "--json", env=env).stdout)
+    assert other["abstained"]
+    assert "recording_miss" in other["evidence"][0]["error"]
+
+
+def test_an_export_refuses_a_problem_that_is_not_stored(
+    shell: Shell, asked: dict[str, Any]
+) -> None:
+    done = shell("evidence", "export", "pool", "--problem", "p_none")
+    assert done.returncode == 2
+    assert "no problem p_none" in done.stderr
+
+
+def test_models_are_listed_with_size_and_licence(shell: Shell) -> None:
+    found = shell.json("models", "list")
+    names = {row["name"]: row for row in found["models"]}
+    assert {"qwen2.5-coder-1.5b", "qwen2.5-coder-0.5b", "smollm2-135m"} <= set(names)
+    assert all(row["bytes"] > 0 and row["licence"] and not row["here"] for row in names.values())
+    assert "not fetched" in shell("models", "list").stdout
+
+
+def test_the_demo_replays_recorded_answers_and_says_so(shell: Shell) -> None:
+    done = shell("demo", "--replay", "--problems", "4")
+    assert done.returncode == 0, done.stderr
+    assert "REPLAY of recorded answers" in done.stdout
+    assert "tokens are unknown" in done.stdout
+    rows = re.findall(r"^(greedy|vote:8|agree:3) +(\d)/4 ", done.stdout, re.MULTILINE)
+    assert [name for name, _ in rows] == ["greedy", "vote:8", "agree:3"]
+
+
+def test_the_demo_can_print_json(shell: Shell) -> None:
+    found = shell.json("demo", "--replay", "--problems", "3")
+    assert found["replay"] == "asked for"
+    methods = found["methods"]
+    assert methods["greedy"]["calls"] == 3
+    assert methods["vote:8"]["calls"] == 24
+    assert 9 <= methods["agree:3"]["calls"] <= 24
+    assert methods["vote:8"]["tokens"] is None
+
+
+def test_every_command_has_help() -> None:
+    for words in (
+        (),
+        ("demo",),
+        ("ask",),
+        ("serve",),
+        ("models", "pull"),
+        ("evidence", "export"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "atlas_mcp", *words, "--help"],
+            capture_output=True,
+            text=True,
+            timeout=WAIT,
+        )
+        assert done.returncode == 0
+        assert "usage: atlas-mcp" in done.stdout
