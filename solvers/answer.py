@@ -37,10 +37,11 @@ SCHEMA: dict[str, Any] = {
 """The structured answer as a JSON schema, for providers and engines that constrain to one."""
 
 _STRUCTURED = """\
-Reply with one JSON object and nothing else:
-{"approach": "the method in a few words", "reasoning": "the steps that matter, briefly", \
-"answer": "the final answer alone", "confidence": 0.0 to 1.0}
-"answer" is only the result itself: %s. "confidence" is the probability that it is right."""
+Reply with one JSON object and nothing else. Its keys, in this order:
+- "approach", a string that names the method in a few words
+- "reasoning", a string with the steps that matter, briefly
+- "answer", a string with only the result itself: %s
+- "confidence", a number from 0 to 1: how probable it is that the answer is right"""
 
 _EXPRESSION = """\
 Reply with one arithmetic expression and nothing else: numbers, + - * / ** and parentheses. \
@@ -154,6 +155,9 @@ def conversation(request: SolveRequest) -> Generator[list[Message], Completion, 
         text = "\n\n".join(texts)
         if completion.finish == "refusal":
             return SolveResult(status="refused", model=completion.model, text=text)
+        if completion.finish == "length" and request.form == "expression":
+            # What is left of an expression may well read as another one.
+            return SolveResult(status="truncated", model=completion.model, text=text)
         try:
             read = read_expression if request.form == "expression" else read_structured
             answer = read(completion.text)

@@ -2,7 +2,7 @@
 
 A module named here offers two functions:
 
-    build(spec: SolverSpec, shared: Shared) -> Solver   make it; no network, nothing heavy
+    build(spec: SolverSpec, shared: Shared) -> Solver   make it; no network, in a worker thread
     missing(spec: SolverSpec) -> str | None             what the set-up lacks, with the cure
 
 Other packages join through the entry-point group `atlas_mcp.solvers`, whose entries

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
-from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from solvers.errors import FixSetupError, RecordingMissError
@@ -34,7 +33,7 @@ class _Options(BaseModel):
 
 
 def build(spec: SolverSpec, shared: Shared) -> ReplaySolver:
-    """Make the solver of a roster entry; the pool is read at first use, once."""
+    """Make the solver of a roster entry, reading its pool unless another entry has."""
     options = _options(spec)
     arm = Arm(
         model=spec.model or None,
@@ -73,24 +72,15 @@ class Arm:
 
 
 class Shelf:
-    """The recordings of a pool by the text of their question."""
+    """The recordings of a pool by the text of their question, read when it is made."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock = anyio.Lock()
-        self._rows: Mapping[str, Sequence[Recording]] | None = None
+        self._rows = _by_question(folder)
 
     def rows(self, problem: str) -> Sequence[Recording] | None:
-        """What is recorded of a problem, in sample order; reads the pool if need be."""
-        if self._rows is None:
-            self._rows = _by_question(self.folder)
+        """What is recorded of a problem, in sample order; None if it is not in the pool."""
         return self._rows.get(_folded(problem))
-
-    async def load(self) -> None:
-        """Read the pool in a worker thread unless that has been done."""
-        async with self._lock:
-            if self._rows is None:
-                self._rows = await to_thread.run_sync(_by_question, self.folder)
 
 
 class ReplaySolver:
@@ -102,10 +92,8 @@ class ReplaySolver:
         self._seconds = seconds
 
     def worst_case(self, request: SolveRequest) -> WorstCase:
-        """The most that any matching recording cost. The very first call reads the pool."""
-        rows = [
-            row for row in self._shelf.rows(request.problem) or () if self._matches(row, request)
-        ]
+        """The most that any matching recording cost."""
+        rows = self._matching(request) or ()
         tokens = [_usage(row).total_tokens for row in rows]
         costs = [row.cost_usd for row in rows]
         known_tokens = [one for one in tokens if one is not None]
@@ -121,9 +109,7 @@ class ReplaySolver:
 
         Raises:
             RecordingMissError: the pool does not hold this question, arm or draw.
-            FixSetupError: the pool cannot be read.
         """
-        await self._shelf.load()
         row = self._recording(request)
         try:
             await anyio.sleep(self._seconds)
@@ -131,14 +117,14 @@ class ReplaySolver:
             meter.spend(_usage(row), row.cost_usd)
         return _result(row)
 
-    def _matches(self, row: Recording, request: SolveRequest) -> bool:
-        return self._arm.holds(row, request)
+    def _matching(self, request: SolveRequest) -> list[Recording] | None:
+        rows = self._shelf.rows(request.problem)
+        return None if rows is None else [row for row in rows if self._arm.holds(row, request)]
 
     def _recording(self, request: SolveRequest) -> Recording:
-        rows = self._shelf.rows(request.problem)
-        if rows is None:
+        matching = self._matching(request)
+        if matching is None:
             raise RecordingMissError(f"the pool {self._shelf.folder} does not hold this question")
-        matching = [row for row in rows if self._matches(row, request)]
         if request.draw > len(matching):
             raise RecordingMissError(
                 f"draw {request.draw} is not recorded: the pool {self._shelf.folder} holds "

@@ -137,6 +137,13 @@ def test_an_answer_that_was_cut_off_is_truncated_and_not_asked_again() -> None:
     assert len(sent) == 1
 
 
+def test_an_expression_that_was_cut_off_is_not_taken_for_a_shorter_one() -> None:
+    result, sent = converse(
+        Completion(text="48 + 2", model="m", finish="length"), form="expression"
+    )
+    assert (result.status, result.answer, len(sent)) == ("truncated", None, 1)
+
+
 def test_an_answer_that_is_whole_counts_even_if_the_model_ran_on() -> None:
     result, _ = converse(Completion(text=GOOD + " and", model="m", finish="length"))
     assert result.status == "ok"

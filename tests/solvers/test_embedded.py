@@ -17,7 +17,7 @@ import pytest
 
 from solvers.answer import Completion, Message, format_instructions
 from solvers.contract import check_solver
-from solvers.embedded import EXPRESSION, EmbeddedSolver, Engine, Turn, build, missing
+from solvers.embedded import EXPRESSION, EmbeddedSolver, build, missing
 from solvers.errors import (
     BrokenReplyError,
     ContextOverflowError,
@@ -28,10 +28,20 @@ from solvers.errors import (
     SolverError,
     UnknownModelError,
 )
+from solvers.llama import Engine, Turn
+from solvers.pulling import pull
 from solvers.registry import SolverSpec
 from solvers.tools.arithmetic import ArithmeticFault, evaluate
-from solvers.types import AnswerForm, Attachment, Meter, Shared, SolveRequest, SolveResult
-from solvers.weights import present, pull
+from solvers.types import (
+    AnswerForm,
+    AnswerKind,
+    Attachment,
+    Meter,
+    Shared,
+    SolveRequest,
+    SolveResult,
+)
+from solvers.weights import present
 
 pytestmark = pytest.mark.anyio
 
@@ -158,6 +168,19 @@ async def test_an_answer_is_read_or_was_cut_off(engine: Engine, form: AnswerForm
         assert result.model == MODEL
         assert (result.answer is None) == (result.status != "ok")
         assert result.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern"),
+    [("number", r"-?\d+([./]\d+|e-?\d+)?"), ("choice", "[A-Z]"), ("text", ".+")],
+)
+async def test_a_structured_answer_is_of_the_kind_asked_for(
+    engine: Engine, kind: AnswerKind, pattern: str
+) -> None:
+    request = replace(ask("structured"), answer_kind=kind)
+    drawn = await solve_at_once(EmbeddedSolver(engine), request, 4)
+    answers = [result.answer for result, _ in drawn if result.answer is not None]
+    assert all(re.fullmatch(pattern, answer, re.DOTALL) for answer in answers)
 
 
 async def test_the_contract_of_solvers_is_kept(engine: Engine) -> None:

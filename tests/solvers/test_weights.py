@@ -15,18 +15,8 @@ from pathlib import Path
 import pytest
 
 from solvers.errors import FixSetupError, MissingWeightsError, UnknownModelError
-from solvers.weights import (
-    WEIGHTS,
-    Hub,
-    Progress,
-    Weights,
-    Wheels,
-    checked_path,
-    find,
-    path_of,
-    present,
-    pull,
-)
+from solvers.pulling import Progress, pull
+from solvers.weights import WEIGHTS, Hub, Weights, Wheels, checked_path, find, path_of, present
 
 CONTENT = random.Random(7).randbytes(300_000)
 TINY = Weights(
