@@ -118,12 +118,31 @@ _VERIFY = Strategy(
     ),
 )
 
+_PROGRAM_PROMPT = """\
+Turn the problem into one calculation. Find what the last sentence asks for, build it from the \
+numbers in the problem, and leave out numbers that do not matter. Keep every step inside the one \
+expression.
+
+Three examples:
+
+Problem: A print shop has 3 machines that print 40 posters an hour. On Friday they ran for 6 \
+hours, and a quarter of the posters were spoilt. How many good posters came out?
+3 * 40 * 6 * (1 - 1 / 4)
+
+Problem: A baker has 250 kg of flour. He uses 60% of it on Monday and half of the rest on \
+Tuesday. How many kg are left?
+250 * (1 - 60 / 100) * (1 - 1 / 2)
+
+Problem: Leo is 4 years younger than Zoe, who is 10. Mia is three times as old as Leo. How much \
+older than Zoe will Mia be in 5 years?
+(3 * (10 - 4) + 5) - (10 + 5)"""
+
 _PROGRAM = Strategy(
     name="program",
     version=1,
     summary="answer as an arithmetic expression that is evaluated for the solver",
     form="expression",
-    prompt="Turn the problem into a calculation. Work out which numbers combine, and how.",
+    prompt=_PROGRAM_PROMPT,
 )
 
 STRATEGIES: dict[str, Strategy] = {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from atlas_mcp.host.demo import Score
     from atlas_mcp.settings import Settings
 
+MAX_PROBLEMS = 56
 LARGE, SMALL = "qwen", "qwen-small"
 
 
@@ -41,8 +42,8 @@ def add_command(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not 1 <= args.problems <= 96:
-        raise BadRequestError("--problems must be from 1 to 96")
+    if not 1 <= args.problems <= MAX_PROBLEMS:
+        raise BadRequestError(f"--problems must be from 1 to {MAX_PROBLEMS}")
     import anyio
 
     chosen = settings(args)
@@ -56,8 +57,9 @@ def _fetch(solver: str, chosen: Settings) -> str | None:
 
     from atlas_mcp.cli.models import ProgressBar
     from solvers.errors import SolverError
+    from solvers.pulling import pull
     from solvers.roster import default_roster
-    from solvers.weights import present, pull
+    from solvers.weights import present
 
     if find_spec("xllamacpp") is None:
         return "the engine is not installed (pip install 'atlas-mcp[embedded]')"

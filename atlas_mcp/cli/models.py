@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from atlas_mcp.cli.options import add_json, command, print_json, settings
 
 if TYPE_CHECKING:
-    from solvers.weights import Progress
+    from solvers.pulling import Progress
 
 
 def add_command(commands: Any) -> None:
@@ -44,7 +44,7 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    from solvers.weights import pull
+    from solvers.pulling import pull
 
     bar = ProgressBar()
     try:

@@ -21,6 +21,9 @@ from atlas_mcp.host.rules import FixedVote, Greedy, StopAtAgreement
 from atlas_mcp.host.terminal import Terminal
 from solvers.recording import read_pool
 
+TUNED_ON = 40
+"""The prompt of the strategy `program` was chosen on the first questions; they are not shown."""
+
 VOTES = 8
 AGREEING = 3
 
@@ -51,10 +54,10 @@ def pool_folder() -> Path:
 
 
 def questions(count: int) -> list[Question]:
-    """The first `count` bundled questions, in the order of the pool."""
+    """The first `count` bundled questions that no prompt was chosen on."""
     pool = read_pool(pool_folder())
     sampled = {row.question_id for row in pool.recordings if row.strategy == "expression"}
-    found = [one for one in pool.questions if one.question_id in sampled]
+    found = [one for one in pool.questions if one.question_id in sampled][TUNED_ON:]
     return [
         Question(id=one.question_id, text=one.question, gold=one.gold or "")
         for one in found[:count]

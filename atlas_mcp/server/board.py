@@ -58,6 +58,7 @@ class Board:
                 uri=f"atlas://problems/{row.id}",
                 name=row.id,
                 title=cut(" ".join(row.text.split()), 60),
+                description=f"ledger and conclusions after {row.calls} solver calls",
                 mime_type="application/json",
             )
             for row in await self.store.problems(limit=MAX_LISTED)

@@ -106,7 +106,7 @@ def test_ask_forces_a_conclusion_at_its_cap(shell: Shell) -> None:
         (("evidence", "show", "p_none"), "there is no evidence store", 2),
         (("models", "path", "none"), "qwen2.5-coder-1.5b", 1),
         (("models", "path", "smollm2-135m"), "atlas-mcp models pull smollm2-135m", 1),
-        (("demo", "--problems", "0"), "--problems must be from 1 to 96", 2),
+        (("demo", "--problems", "0"), "--problems must be from 1 to 56", 2),
     ],
 )
 def test_wrong_use_ends_with_one_clear_line(
