@@ -25,7 +25,8 @@ _TEXT_CHARS = 4_000
 _STRUCTURED_CHARS = MAX_CHARS - _TEXT_CHARS - 1_000
 
 _FULL = (8_000, 8_000, 1_000, 60, 200)
-# (reasoning, answer, approach and error, ledger groups, evidence): each row is a smaller reply.
+# (reasoning, answer, approach, ledger groups, evidence): each row is a smaller reply. An error
+# may be four times as long as an approach, since its cure comes last.
 _FITS = (
     (1_200, 1_500, 200, 20, 64),
     (600, 800, 120, 12, 64),
@@ -184,7 +185,7 @@ def capsule(
         confidence=one.confidence,
         approach=_maybe(one.approach, short),
         reasoning=_maybe(one.reasoning, reasoning),
-        error=_error(one.fault, max(short, 120)),
+        error=_error(one.fault, max(4 * short, 120)),
         tokens=one.usage.total_tokens,
         usd=one.usd,
         seconds=round(one.seconds, 2),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +140,6 @@ def test_the_store_can_be_listed_shown_and_verified(shell: Shell, asked: dict[st
 def test_verify_fails_on_a_store_that_was_tampered_with(
     shell: Shell, asked: dict[str, Any]
 ) -> None:
-    import sqlite3
-
     db = sqlite3.connect(shell.env["ATLAS_STORE"])
     db.execute("DROP TRIGGER evidence_keeps_update")
     db.execute("UPDATE evidence SET body = replace(body, '41', '40')")
@@ -196,6 +197,56 @@ def test_the_demo_replays_recorded_answers_and_says_so(shell: Shell) -> None:
     assert "tokens are unknown" in done.stdout
     rows = re.findall(r"^(greedy|vote:8|agree:3) +(\d)/4 ", done.stdout, re.MULTILINE)
     assert [name for name, _ in rows] == ["greedy", "vote:8", "agree:3"]
+
+
+def test_the_demo_falls_back_to_recorded_answers_where_no_weights_can_be_had(
+    shell: Shell,
+) -> None:
+    (shell.folder / "occupied").write_text("a file where the folder of weights should be")
+    env = {"ATLAS_MODELS_FOLDER": str(shell.folder / "occupied")}
+    done = shell("demo", "--problems", "1", env=env)
+    assert done.returncode == 0, done.stderr
+    assert "REPLAY of recorded answers: the weights cannot be had: could not store" in done.stdout
+    assert re.search(r"^vote:8 ", done.stdout, re.MULTILINE)
+
+
+def test_an_interrupted_run_keeps_what_it_found(shell: Shell) -> None:
+    (shell.folder / "roster.toml").write_text(
+        '[solvers.stuck]\napi = "scripted"\nanswers = ["never"]\nseconds = 600\n'
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "atlas_mcp", "ask", "P"],
+        env={**shell.env, "ATLAS_LOG_LEVEL": "INFO"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        store = Path(shell.env["ATLAS_STORE"])
+        deadline = time.monotonic() + WAIT
+        while not (store.exists() and _calls(store)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does on Ctrl-C
+        _, err = process.communicate(timeout=WAIT)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "interrupted; what was found is kept" in err
+    assert "Traceback" not in err
+    (row,) = shell.json("evidence", "list")
+    shown = shell.json("evidence", "show", row["id"])
+    assert {one["status"] for one in shown["evidence"]} == {"cancelled"}
+
+
+def _calls(store: Path) -> int:
+    db = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
+    try:
+        return int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0  # not made yet
+    finally:
+        db.close()
 
 
 def test_the_demo_can_print_json(shell: Shell) -> None:
