@@ -45,6 +45,11 @@ def apis() -> dict[str, str]:
     return {**outside, **BUILT_IN}
 
 
+def knows(api: str) -> bool:
+    """Whether there is a module for this api. Other packages are looked through only if need be."""
+    return api in BUILT_IN or api in apis()
+
+
 def build(spec: SolverSpec, shared: Shared) -> Solver:
     """Make the solver of a roster entry.
 
@@ -65,13 +70,12 @@ def missing(spec: SolverSpec) -> str | None:
 
 
 def _module(spec: SolverSpec) -> Any:
-    known = apis()
-    if spec.api not in known:
+    if not knows(spec.api):
         raise FixSetupError(
-            f"solver {spec.name!r}: unknown api {spec.api!r}; known: {', '.join(sorted(known))}"
+            f"solver {spec.name!r}: unknown api {spec.api!r}; known: {', '.join(sorted(apis()))}"
         )
     try:
-        return import_module(known[spec.api])
+        return import_module(BUILT_IN.get(spec.api) or apis()[spec.api])
     except ImportError as error:
         raise MissingPackageError(
             f"solver {spec.name!r}: api {spec.api!r} cannot be loaded: {error}"

@@ -26,7 +26,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from solvers.errors import FixSetupError
-from solvers.registry import SolverSpec, apis
+from solvers.registry import SolverSpec, apis, knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def _spec(name: str, entry: _Entry, where: str, folder: Path | None) -> SolverSp
         raise FixSetupError(
             f'{where}: {name!r} cannot name a solver: no spaces, at most 64 characters, not "auto"'
         )
-    if entry.api not in apis():
+    if not knows(entry.api):
         raise FixSetupError(
             f"{where}: solver {name!r} has unknown api {entry.api!r}; "
             f"known: {', '.join(sorted(apis()))}"

@@ -28,6 +28,8 @@ from solvers.types import Meter, Shared, Solver, SolveResult, WorstCase
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
+MAX_TEXT = 200_000
+"""The most characters that are kept of any text of a solver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +175,7 @@ class Dispatcher:
         )
 
     def _clean(self, text: str | None) -> str | None:
-        return None if text is None else self._redact(text)
+        return None if text is None else self._redact(text[:MAX_TEXT])
 
 
 def _fault(result: SolveResult) -> Fault | None:
