@@ -18,12 +18,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from solvers.answer import Message, conversation
 from solvers.errors import FixRequestError, FixSetupError, MissingWeightsError
 from solvers.llama import INSTALL, Engine, Turn, prompt_bound
-from solvers.registry import SolverSpec
+from solvers.registry import SolverSpec, read_options
 from solvers.types import (
     AnswerForm,
     AnswerKind,
@@ -78,7 +78,7 @@ class _Options(BaseModel):
 
 def build(spec: SolverSpec, shared: Shared) -> EmbeddedSolver:
     """Make the solver of a roster entry; nothing is loaded before its first use."""
-    options, name = _options(spec), _name(spec)
+    options, name = read_options(spec, _Options), _name(spec)
     threads = options.threads or _default_threads()
     folder = options.models_folder.expanduser()
     engine = shared.once(
@@ -99,7 +99,7 @@ def build(spec: SolverSpec, shared: Shared) -> EmbeddedSolver:
 
 def missing(spec: SolverSpec) -> str | None:
     """Say what is not there: the engine or the weights. Imports neither."""
-    folder = _options(spec).models_folder.expanduser()
+    folder = read_options(spec, _Options).models_folder.expanduser()
     if find_spec("xllamacpp") is None:
         return INSTALL
     try:
@@ -172,15 +172,6 @@ class EmbeddedSolver:
             sampling=tuple((self._sampling | ({} if seed is None else {"seed": seed})).items()),
             joinable=seed is None,
         )
-
-
-def _options(spec: SolverSpec) -> _Options:
-    try:
-        return _Options.model_validate(dict(spec.options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FixSetupError(f"solver {spec.name!r}: option {where}: {first['msg']}") from error
 
 
 def _name(spec: SolverSpec) -> str:

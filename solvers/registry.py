@@ -15,10 +15,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from solvers.errors import FixSetupError, MissingPackageError
 from solvers.types import Shared, Solver
+
+Options = TypeVar("Options", bound=BaseModel)
 
 BUILT_IN = {
     "embedded": "solvers.embedded",
@@ -43,6 +47,20 @@ def apis() -> dict[str, str]:
     """Every api name with the module behind it; built-in names win."""
     outside = {entry.name: entry.value for entry in entry_points(group="atlas_mcp.solvers")}
     return {**outside, **BUILT_IN}
+
+
+def read_options(spec: SolverSpec, model: type[Options]) -> Options:
+    """The options of an entry, checked.
+
+    Raises:
+        FixSetupError: an option is unknown or wrong; the message names it.
+    """
+    try:
+        return model.model_validate(dict(spec.options))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise FixSetupError(f"solver {spec.name!r}: option {where}: {first['msg']}") from error
 
 
 def knows(api: str) -> bool:

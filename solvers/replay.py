@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from solvers.errors import FixSetupError, RecordingMissError
+from solvers.errors import RecordingMissError
 from solvers.recording import Recording, read_pool
-from solvers.registry import SolverSpec
+from solvers.registry import SolverSpec, read_options
 from solvers.types import Meter, Shared, SolveRequest, SolveResult, Usage, WorstCase
 
 
@@ -34,7 +34,7 @@ class _Options(BaseModel):
 
 def build(spec: SolverSpec, shared: Shared) -> ReplaySolver:
     """Make the solver of a roster entry, reading its pool unless another entry has."""
-    options = _options(spec)
+    options = read_options(spec, _Options)
     arm = Arm(
         model=spec.model or None,
         tool=options.tool,
@@ -48,7 +48,7 @@ def build(spec: SolverSpec, shared: Shared) -> ReplaySolver:
 
 def missing(spec: SolverSpec) -> str | None:
     """Say whether the pool's folder is there; does not read it."""
-    folder = _options(spec).pool.expanduser()
+    folder = read_options(spec, _Options).pool.expanduser()
     return None if folder.is_dir() else f"solver {spec.name!r}: there is no pool in {folder}"
 
 
@@ -144,15 +144,6 @@ class ReplaySolver:
             "instruction": request.instruction,
         }
         return ", ".join(f"{key} {value!r}" for key, value in wanted.items() if value is not None)
-
-
-def _options(spec: SolverSpec) -> _Options:
-    try:
-        return _Options.model_validate(dict(spec.options))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise FixSetupError(f"solver {spec.name!r}: option {where}: {first['msg']}") from error
 
 
 def _folded(text: str) -> str:

@@ -11,13 +11,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
 
 import anyio
+from pydantic import BaseModel, ConfigDict, Field
 
-from solvers.errors import FixSetupError
-from solvers.registry import SolverSpec
+from solvers.registry import SolverSpec, read_options
 from solvers.types import Meter, Shared, SolveRequest, SolveResult, Usage, WorstCase
 
 Reply = SolveResult | str
 Script = Callable[[SolveRequest], Reply | Awaitable[Reply]]
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    answers: list[str] = Field(min_length=1)
+    seconds: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
 class ScriptedSolver:
@@ -70,12 +77,8 @@ def build(spec: SolverSpec, shared: Shared) -> ScriptedSolver:
     carried = spec.options.get("solver")
     if isinstance(carried, ScriptedSolver):
         return carried
-    answers = spec.options.get("answers")
-    if not isinstance(answers, list) or not answers or not all(isinstance(a, str) for a in answers):
-        raise FixSetupError(
-            f'solver {spec.name!r}: api "scripted" needs answers = ["…"], a list of texts'
-        )
-    return ScriptedSolver(answers, seconds=float(spec.options.get("seconds", 0.0)))
+    options = read_options(spec, _Options)
+    return ScriptedSolver(options.answers, seconds=options.seconds)
 
 
 def missing(spec: SolverSpec) -> str | None:

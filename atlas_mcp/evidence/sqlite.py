@@ -6,6 +6,7 @@ in a worker thread: what a method reports as done survives kill -9 and a power c
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sqlite3
@@ -41,6 +42,8 @@ from atlas_mcp.evidence.codec import (
 )
 from atlas_mcp.evidence.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from solvers.types import Attachment, WorstCase
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -474,7 +477,10 @@ async def open_store(
     async def keep_beating() -> None:
         while True:
             await anyio.sleep(BEAT_SECONDS)
-            await store.beat()
+            try:
+                await store.beat()
+            except StoreError:  # a full disk must not end what runs; the lease outlasts many beats
+                log.exception("the store could not be told that this process is alive")
 
     try:
         async with anyio.create_task_group() as tasks:

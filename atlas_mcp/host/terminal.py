@@ -52,7 +52,8 @@ class Terminal:
         )
         more = f"  +{len(ledger.answers) - 5} more" if len(ledger.answers) > 5 else ""
         sure = ledger.leader_probability
-        leads = "" if sure is None else f"   leads with P {_probability(sure)}"
+        alone = sure is None or ledger.ok < 2
+        leads = "" if alone else f"   leads with P {_probability(sure or 0.0)}"
         self.line(self.style(f"{self._indent}ledger  {votes}{more}{leads}", "dim"))
 
     def concluded(self, outcome: Outcome) -> None:

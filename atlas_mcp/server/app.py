@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.metadata import version
 
 import anyio
@@ -134,12 +135,4 @@ def read_roster(settings: Settings) -> Roster:
 def _with_folder(spec: SolverSpec, settings: Settings) -> SolverSpec:
     if spec.api != "embedded" or "models_folder" in spec.options:
         return spec
-    options = {**spec.options, "models_folder": str(settings.models_folder)}
-    return SolverSpec(
-        name=spec.name,
-        api=spec.api,
-        model=spec.model,
-        description=spec.description,
-        max_seconds=spec.max_seconds,
-        options=options,
-    )
+    return replace(spec, options={**spec.options, "models_folder": str(settings.models_folder)})
