@@ -1,7 +1,8 @@
 """Exact arithmetic on an expression that a model wrote, without running its code.
 
 `evaluate` reads numbers, + - * / // % **, signs and parentheses, and nothing else:
-no names, no calls. Rationals stay exact; only a fractional power gives a float.
+no names, no calls. Rationals stay exact; only a fractional power, or a power such as
+1.005**360 with too many digits to keep, gives a float.
 Every step is bounded, so no expression can burn time or memory.
 """
 
@@ -18,7 +19,7 @@ Value = Fraction | float
 
 MAX_CHARACTERS = 1_000
 MAX_DEPTH = 50
-MAX_EXPONENT = 64
+MAX_EXPONENT = 1_000
 MAX_BITS = 4_096
 _MAX_LITERAL_EXPONENT = 400
 _MAX_WRITTEN_BITS = 14_000  # Python refuses to write longer integers.
@@ -144,12 +145,29 @@ def _power(base: Value, exponent: Value) -> Value:
         count = exponent.numerator
         if abs(count) > MAX_EXPONENT:
             raise ArithmeticFault(f"exponents beyond {MAX_EXPONENT} are not allowed")
-        if isinstance(base, Fraction) and _bits(base) * abs(count) > 2 * MAX_BITS:
-            raise ArithmeticFault("a number grew too large")
-        return base**count
+        return _whole_power(base, count)
     power = float(base) ** float(exponent)
     if isinstance(power, complex):
         raise ArithmeticFault("the value is not a real number")
+    return float(power)
+
+
+def _whole_power(base: Value, count: int) -> Value:
+    if isinstance(base, float):
+        return float(base**count)
+    bits = _bits(base) * abs(count)
+    if base.denominator > 1 and bits > MAX_BITS:
+        return _rounded_power(base, count)
+    if bits > 2 * MAX_BITS:
+        raise ArithmeticFault("a number grew too large")
+    return base**count
+
+
+def _rounded_power(base: Fraction, count: int) -> float:
+    context = Context(prec=40, traps=[])  # a float base would lose digits a thousandfold
+    power = context.power(context.divide(Decimal(base.numerator), base.denominator), count)
+    if float(power) == 0:
+        raise ArithmeticFault("a number grew too large or too small")
     return float(power)
 
 
