@@ -139,8 +139,13 @@ _PATHS = {"store", "roster", "models_folder", "attachments_folder"}
 
 
 def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
-    marks = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-    return tuple(v for name, v in environ.items() if any(m in name.upper() for m in marks))
+    # Whole words, and no plain numbers: MAX_TOKENS=10000000 is no secret.
+    marks = {"KEY", "TOKEN", "SECRET", "PASSWORD"}
+    return tuple(
+        value
+        for name, value in environ.items()
+        if marks & set(name.upper().split("_")) and not value.isdigit()
+    )
 
 
 def child_environment() -> dict[str, str]:

@@ -85,13 +85,23 @@ class Structured(BaseModel):
             raise ValueError("the answer is empty")
         return answer.strip()
 
-    @field_validator("confidence")
+    @field_validator("approach", "reasoning", mode="before")
     @classmethod
-    def _as_probability(cls, confidence: float | None) -> float | None:
-        if confidence is None or math.isnan(confidence):
+    def _text_or_nothing(cls, text: object) -> object:
+        return text if isinstance(text, str | int | float) else ""
+
+    @field_validator("confidence", mode="before")
+    @classmethod
+    def _as_probability(cls, said: object) -> float | None:
+        # What a model says of itself must not cost an answer that can be read.
+        try:
+            confidence = float(str(said).strip().removesuffix("%"))
+        except ValueError:
             return None
-        share = confidence / 100 if 1 < confidence <= 100 else confidence
-        return min(max(share, 0.0), 1.0)
+        if not math.isfinite(confidence):
+            return None
+        percent = str(said).strip().endswith("%") or 2 <= confidence <= 100
+        return min(max(confidence / 100 if percent else confidence, 0.0), 1.0)
 
 
 def read_structured(text: str) -> Structured:

@@ -44,8 +44,8 @@ def admit(caps: Caps, account: Account, calls: int, worst: WorstCase, whose: str
         unit = _UNITS[field.name]
         if one is None or committed is None:
             raise BudgetError(
-                f"there is a cap of {cap:g} {unit} for {whose}, but this solver's {unit} cannot be "
-                "bounded beforehand: choose another solver, or have the user lift the cap"
+                f"budget: there is a cap of {cap:g} {unit} for {whose}, but this solver's {unit} "
+                "cannot be bounded beforehand: choose another solver, or have the user lift the cap"
             )
         if committed + calls * one > cap + _ROUNDING:
             raise BudgetError(_refusal(cap, max(cap - committed, 0), calls, one, unit, whose))

@@ -176,10 +176,11 @@ class Explorer:
         Raises:
             NotFoundError: an id names no evidence of this problem.
         """
-        finished = {one.id for one in await self.store.evidence(problem.id)}
-        running = {call.id for call in await self.store.pending(problem.id)}
-        wanted = list(evidence_ids) if evidence_ids else [*finished, *running]
-        unknown = [one for one in wanted if one not in finished | running]
+        finished = [one.id for one in await self.store.evidence(problem.id)]
+        running = [call.id for call in await self.store.pending(problem.id)]
+        known = list(dict.fromkeys([*finished, *running]))
+        wanted = list(evidence_ids) if evidence_ids else known
+        unknown = [one for one in wanted if one not in known]
         if unknown:
             raise NotFoundError(
                 f"unknown evidence id {unknown[0][:60]!r} for this problem; "
@@ -218,9 +219,12 @@ class Explorer:
 
     async def delivered(self, report: Report) -> None:
         """Note that a host has been given this report. Call it once the reply is on its way."""
-        with anyio.CancelScope(shield=True):
-            await self.store.deliver([one.id for one in report.evidence])
-        self._held.difference_update(one.id for one in report.evidence)
+        ids = [one.id for one in report.evidence]
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.store.deliver(ids)
+        finally:
+            self._held.difference_update(ids)
 
     async def overview(self, problem: Problem) -> Report:
         """Where a problem stands, with all its evidence. Changes nothing."""

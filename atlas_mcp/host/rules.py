@@ -84,7 +84,9 @@ class StopWhenConfident:
 RULES: dict[str, Callable[[Explore, float | None], Orchestrator]] = {
     "greedy": lambda explore, _: Greedy(explore=explore),
     "vote": lambda explore, value: FixedVote(explore=explore, calls=int(value or 8)),
-    "agree": lambda explore, value: StopAtAgreement(explore=explore, agreeing=int(value or 3)),
+    "agree": lambda explore, value: StopAtAgreement(
+        explore=explore, agreeing=int(value or 3), calls=max(8, int(value or 3))
+    ),
     "confident": lambda explore, value: StopWhenConfident(
         explore=explore, probability=value or 0.95
     ),

@@ -52,6 +52,8 @@ def _allowed(named: str, folder: Path | None) -> Path:
             "attachments by path are off: have the user set ATLAS_ATTACHMENTS_FOLDER, "
             "or pass a data: URI"
         )
+    if "\x00" in named:
+        raise BadRequestError("the path of an attachment holds a null character")
     path = (folder / named).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise BadRequestError(

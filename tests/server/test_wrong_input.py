@@ -142,6 +142,19 @@ def test_settings_of_other_programs_and_unexpanded_variables_are_left_alone() ->
     assert found.store == Path("/home/x/.local/share/atlas-mcp/evidence.db")
 
 
+def test_secrets_are_keys_and_not_the_numbers_of_other_settings() -> None:
+    found = load_settings(
+        {
+            "HOME": "/home/x",
+            "OPENAI_API_KEY": "not-a-real-one",
+            "ATLAS_MAX_TOKENS_PER_DAY": "10000000",
+            "SOME_TOKEN": "12345678",
+            "KEYBOARD_LAYOUT": "dvorak-intl",
+        }
+    )
+    assert found.secrets == ("not-a-real-one",)
+
+
 def test_an_empty_cap_lifts_it() -> None:
     found = load_settings({"HOME": "/home/x", "ATLAS_MAX_CALLS_PER_PROBLEM": ""})
     assert found.max_calls_per_problem is None

@@ -67,7 +67,6 @@ def test_a_structured_answer_is_read_in_the_shapes_models_use(text: str) -> None
         ('{"answer": "  "}', "the answer is empty"),
         ('{"answer": null}', "answer"),
         ('{"answer": ["10"]}', "answer"),
-        ('{"answer": "10", "confidence": "high"}', "confidence"),
     ],
 )
 def test_what_cannot_be_read_says_why(text: str, fault: str) -> None:
@@ -102,6 +101,15 @@ def test_an_answer_survives_whatever_stands_before_it(answer: str, before: str) 
 )
 def test_an_expression_is_evaluated(text: str, value: str) -> None:
     assert read_expression(text).answer == value
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [('"95%"', 0.95), ("95", 0.95), ("1.5", 1.0), ('"high"', None), ("null", None), ("[]", None)],
+)
+def test_an_odd_confidence_does_not_cost_the_answer(said: str, read: float | None) -> None:
+    found = read_structured(f'{{"approach": null, "answer": "10", "confidence": {said}}}')
+    assert (found.answer, found.approach, found.confidence) == ("10", "", read)
 
 
 def test_a_readable_answer_ends_the_conversation() -> None:
