@@ -6,12 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from solvers.types import AnswerKind, Attachment, Effort, Usage
 
 Status = Literal["ok", "unparsed", "truncated", "refused", "failed", "timeout", "cancelled", "lost"]
-STATUSES: tuple[Status, ...] = get_args(Status)
 
 
 def digest(value: object, *, size: int = 64) -> str:

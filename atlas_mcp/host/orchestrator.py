@@ -172,8 +172,6 @@ class _Run:
                     self._note(refused=str(error))
                     if not self._problem_id:
                         raise
-                    if self._view.calls_left == 0:
-                        forced = True
                     self._view = replace(self._view, calls_left=0)
                     continue
             if isinstance(step, Explore):

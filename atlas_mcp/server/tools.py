@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -101,7 +101,10 @@ def add_tools(server: AtlasServer) -> None:
         title="Collect",
         description=_COLLECT,
         annotations=ToolAnnotations(
-            read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+            read_only_hint=False,
+            destructive_hint=False,
+            idempotent_hint=True,
+            open_world_hint=False,
         ),
     )
     async def collect(
@@ -210,13 +213,3 @@ def _told() -> Iterator[None]:
         yield
     except AtlasError as error:
         raise ToolError(str(error)) from error
-    except BaseExceptionGroup as group:  # from a task group of the service
-        known, other = group.split(AtlasError)
-        if known is None or other is not None:
-            raise
-        raise ToolError("; ".join(str(one) for one in _leaves(known))) from group
-
-
-def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
-    for one in group.exceptions:
-        yield from _leaves(one) if isinstance(one, BaseExceptionGroup) else (one,)
