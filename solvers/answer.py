@@ -15,11 +15,11 @@ import json
 import math
 import re
 from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from solvers.model import Message, ModelReply
 from solvers.tools.arithmetic import ArithmeticFault, evaluate, written
 from solvers.types import AnswerForm, AnswerKind, SolveRequest, SolveResult
 
@@ -133,53 +133,39 @@ def read_expression(text: str) -> Structured:
     return Structured(approach="arithmetic expression", reasoning=expression, answer=value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """What a model wrote in one turn, and why it stopped."""
-
-    text: str
-    model: str
-    finish: Literal["stop", "length", "refusal"] = "stop"
-
-
-def conversation(request: SolveRequest) -> Generator[list[Message], Completion, SolveResult]:
+def conversation(
+    request: SolveRequest,
+) -> Generator[tuple[Message, ...], ModelReply, SolveResult]:
     """Drive one attempt: send the problem, read the answer, ask once for a repair.
 
-    Yields the messages of the next turn; send it the `Completion`. Returns the result,
+    Yields the messages of the next turn; send it the `ModelReply`. Returns the result,
     whose status is "unparsed" when the repair could not be read either.
     """
-    messages = [
-        Message(role="system", content=request.system),
-        Message(role="user", content=request.prompt),
-    ]
+    messages: tuple[Message, ...] = (
+        Message(role="user", text=request.prompt, attachments=request.attachments),
+    )
     texts: list[str] = []
     for turn in ("answer", "repair"):
-        completion = yield messages
-        texts.append(completion.text)
+        reply = yield messages
+        texts.append(reply.text)
         text = "\n\n".join(texts)
-        if completion.finish == "refusal":
-            return SolveResult(status="refused", model=completion.model, text=text)
-        if completion.finish == "length" and request.form == "expression":
+        if reply.finish == "refusal":
+            return SolveResult(status="refused", model=reply.model, text=text)
+        if reply.finish == "length" and request.form == "expression":
             # What is left of an expression may well read as another one.
-            return SolveResult(status="truncated", model=completion.model, text=text)
+            return SolveResult(status="truncated", model=reply.model, text=text)
         try:
             read = read_expression if request.form == "expression" else read_structured
-            answer = read(completion.text)
+            answer = read(reply.text)
         except UnreadableAnswer as error:
             # A reply that was cut off would only be cut off again.
-            if completion.finish == "length":
-                return SolveResult(status="truncated", model=completion.model, text=text)
+            if reply.finish == "length":
+                return SolveResult(status="truncated", model=reply.model, text=text)
             fault = str(error)
         else:
             return SolveResult(
                 status="ok",
-                model=completion.model,
+                model=reply.model,
                 answer=answer.answer,
                 approach=answer.approach or None,
                 reasoning=answer.reasoning or None,
@@ -187,12 +173,9 @@ def conversation(request: SolveRequest) -> Generator[list[Message], Completion, 
                 text=text,
             )
         if turn == "answer":
-            messages = [
-                *messages,
-                Message(role="assistant", content=completion.text),
-                Message(role="user", content=_REPAIR.format(fault=fault)),
-            ]
-    return SolveResult(status="unparsed", model=completion.model, text=text)
+            repair = Message(role="user", text=_REPAIR.format(fault=fault))
+            messages = (*messages, reply.as_message(), repair)
+    return SolveResult(status="unparsed", model=reply.model, text=text)
 
 
 def _first_object(text: str) -> dict[str, Any]:

@@ -20,9 +20,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from solvers.answer import Message, conversation
+from solvers.answer import conversation
 from solvers.errors import FixRequestError, FixSetupError, MissingWeightsError
 from solvers.llama import INSTALL, Engine, Turn, prompt_bound
+from solvers.model import Message
 from solvers.registry import SolverSpec, read_options
 from solvers.types import (
     AnswerForm,
@@ -155,18 +156,19 @@ class EmbeddedSolver:
         talk = conversation(request)
         messages = next(talk)
         while True:
-            completion = await self.engine.complete(self._turn(request, messages), meter)
+            reply = await self.engine.complete(self._turn(request, messages), meter)
             try:
-                messages = talk.send(completion)
+                messages = talk.send(reply)
             except StopIteration as end:
                 result: SolveResult = end.value
                 return result
 
-    def _turn(self, request: SolveRequest, messages: list[Message]) -> Turn:
+    def _turn(self, request: SolveRequest, messages: tuple[Message, ...]) -> Turn:
         limits = LIMITS[request.effort]
         seed = None if self._seed is None else (self._seed + request.draw) % 2**31
         return Turn(
-            messages=tuple(message for message in messages if message.content),
+            system=request.system,
+            messages=messages,
             grammar=_grammar(request, limits),
             max_tokens=limits.answer_tokens(request.form),
             sampling=tuple((self._sampling | ({} if seed is None else {"seed": seed})).items()),

@@ -21,7 +21,6 @@ import anyio
 from anyio import from_thread, to_thread
 from anyio.lowlevel import EventLoopToken, checkpoint, current_token
 
-from solvers.answer import Completion, Message
 from solvers.errors import (
     BrokenReplyError,
     ContextOverflowError,
@@ -30,6 +29,7 @@ from solvers.errors import (
     MissingPackageError,
     SolverError,
 )
+from solvers.model import Message, ModelReply
 from solvers.types import Meter, Usage
 from solvers.weights import checked_path
 
@@ -47,16 +47,19 @@ class Turn:
     grammar: str
     max_tokens: int
     sampling: tuple[tuple[str, float], ...]
+    system: str = ""
     joinable: bool = True
 
     def room(self, context: int, slots: int) -> int:
         """How many answers fit into the context behind the one prompt they share."""
-        prompt = prompt_bound(*(message.content for message in self.messages))
+        prompt = prompt_bound(self.system, *(message.text for message in self.messages))
         return max(1, min(slots, (context - prompt) // self.max_tokens)) if self.joinable else 1
 
     def request(self, count: int) -> dict[str, Any]:
+        system = [{"role": "system", "content": self.system}] if self.system else []
+        talk = [{"role": one.role, "content": one.text} for one in self.messages]
         return {
-            "messages": [{"role": one.role, "content": one.content} for one in self.messages],
+            "messages": system + talk,
             "n": count,
             "max_tokens": self.max_tokens,
             "grammar": self.grammar,
@@ -136,7 +139,7 @@ class Engine:
         self.busy = False
         """Whether a request is being worked on."""
 
-    async def complete(self, turn: Turn, meter: Meter) -> Completion:
+    async def complete(self, turn: Turn, meter: Meter) -> ModelReply:
         """Complete one turn. Its true cost is on the meter, also when it is cancelled."""
         draw = _Draw(token=current_token())
         group = self._join(turn, draw)
@@ -152,7 +155,7 @@ class Engine:
                 meter.spend(draw.usage(), 0.0)
         if draw.fault is not None:
             raise draw.fault
-        return Completion(
+        return ModelReply(
             text="".join(draw.pieces), model=self.model, finish=draw.finish or "length"
         )
 

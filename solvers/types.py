@@ -8,9 +8,13 @@ independence is a property of the type, not of good behaviour.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar, cast, get_args
+
+import anyio
 
 Effort = Literal["low", "medium", "high", "max"]
 AnswerKind = Literal["auto", "choice", "number", "math", "code", "text"]
@@ -73,14 +77,16 @@ class SolveResult:
 class Usage:
     """Tokens and wire requests of one or more attempts. None means unknown, never zero.
 
-    `input_tokens` counts the whole prompt, the cached part included; `output_tokens`
-    includes reasoning tokens.
+    `input_tokens` counts the whole prompt: what was read from a provider's cache
+    (`cached_tokens`) and what was written to it (`cache_write_tokens`) are parts of it.
+    `output_tokens` includes reasoning tokens.
     """
 
     requests: int = 0
     input_tokens: int | None = 0
     output_tokens: int | None = 0
     cached_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
     reasoning_tokens: int | None = 0
 
     @property
@@ -93,6 +99,7 @@ class Usage:
             input_tokens=plus(self.input_tokens, other.input_tokens),
             output_tokens=plus(self.output_tokens, other.output_tokens),
             cached_tokens=plus(self.cached_tokens, other.cached_tokens),
+            cache_write_tokens=plus(self.cache_write_tokens, other.cache_write_tokens),
             reasoning_tokens=plus(self.reasoning_tokens, other.reasoning_tokens),
         )
 
@@ -107,7 +114,12 @@ def plus(a: Number | None, b: Number | None) -> Number | None:
 
 
 UNKNOWN_USAGE = Usage(
-    requests=1, input_tokens=None, output_tokens=None, cached_tokens=None, reasoning_tokens=None
+    requests=1,
+    input_tokens=None,
+    output_tokens=None,
+    cached_tokens=None,
+    cache_write_tokens=None,
+    reasoning_tokens=None,
 )
 
 
@@ -158,13 +170,62 @@ class Solver(Protocol):
         ...
 
 
-class Shared:
-    """What the solvers of one process share: loaded engines, clients, cool-downs.
+_ANY = 2**31
 
-    Objects are made at first use and closed together, newest first.
+
+@dataclass(slots=True)
+class _Slot:
+    held: bool = True
+
+
+class Slots:
+    """How many calls may work at the same time; None is any number."""
+
+    def __init__(self, total: int | None) -> None:
+        self._free = anyio.Semaphore(_ANY if total is None else total)
+        self._mine: ContextVar[_Slot | None] = ContextVar("slot", default=None)
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Hold a slot, waiting for one if need be."""
+        await self._free.acquire()
+        slot = _Slot()
+        before = self._mine.set(slot)
+        try:
+            yield
+        finally:
+            self._mine.reset(before)
+            if slot.held:
+                self._free.release()
+
+    @asynccontextmanager
+    async def put_down(self) -> AsyncIterator[None]:
+        """Give up the slot that this call holds, and take one again at the end.
+
+        A call that holds none is not affected. One that fails or is cancelled here does not
+        wait for a slot again.
+        """
+        slot = self._mine.get()
+        if slot is None or not slot.held:
+            yield
+            return
+        slot.held = False
+        self._free.release()
+        yield
+        await self._free.acquire()
+        slot.held = True
+
+
+class Shared:
+    """What the solvers of one process share: loaded engines, clients, cool-downs, slots.
+
+    Objects are made at first use and closed together, newest first. A call holds one of the
+    `slots` while it works; a solver that sleeps before it tries again does so under
+    `slots.put_down()`, so that another call can work meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, slots: Slots | None = None) -> None:
+        self.slots = slots or Slots(None)
         self._made: dict[Hashable, object] = {}
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:

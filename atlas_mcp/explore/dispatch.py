@@ -1,7 +1,7 @@
 """One solver call, from a choice to its evidence.
 
 The dispatcher knows the roster, makes solvers at first use, and holds what bounds a call:
-the limiter over all calls, the time limit and the meter. It stores nothing.
+the slots for all calls, the time limit and the meter. It stores nothing.
 """
 
 from __future__ import annotations
@@ -46,19 +46,17 @@ class Ready:
 
 
 class Dispatcher:
-    """Runs calls on the solvers of a roster, at most `parallel` at a time."""
+    """Runs calls on the solvers of a roster, as many at a time as `shared` has slots."""
 
     def __init__(
         self,
         roster: Roster,
         *,
-        parallel: int,
         redact: Redactor,
         shared: Shared,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.roster = roster
-        self.limiter = anyio.CapacityLimiter(parallel)
         self._redact = redact
         self._shared = shared
         self._clock = clock
@@ -125,7 +123,7 @@ class Dispatcher:
         fault: Fault | None = Fault(kind="cancelled", message="the call was cancelled")
         request = render(problem, call.choice, call.draw)
         try:
-            async with self.limiter:
+            async with self._shared.slots.held():
                 started = self._clock()
                 on_start()
                 with anyio.move_on_after(ready.spec.max_seconds) as limit:

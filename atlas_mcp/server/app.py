@@ -26,7 +26,7 @@ from atlas_mcp.settings import Settings
 from solvers.errors import FixSetupError
 from solvers.registry import SolverSpec
 from solvers.roster import Roster, default_roster, load_roster
-from solvers.types import Shared
+from solvers.types import Shared, Slots
 
 log = logging.getLogger(__name__)
 
@@ -91,15 +91,10 @@ def create_server(settings: Settings, *, roster: Roster | None = None) -> AtlasS
 async def open_app(settings: Settings, board: Board, roster: Roster) -> AsyncIterator[App]:
     """Open the store and the service, and close them in order, keeping what was found."""
     redact = Redactor(settings.secrets)
-    shared = Shared()
+    shared = Shared(Slots(settings.parallel))
     async with open_store(settings.store) as store:
         try:
-            dispatcher = Dispatcher(
-                roster,
-                parallel=settings.parallel,
-                redact=redact,
-                shared=shared,
-            )
+            dispatcher = Dispatcher(roster, redact=redact, shared=shared)
             budget = Budget(problem=settings.problem_caps, server=settings.day_caps)
             async with anyio.create_task_group() as after:
                 async with open_explorer(store, dispatcher, budget) as explorer:

@@ -21,7 +21,7 @@ from atlas_mcp.explore.budget import Budget
 from atlas_mcp.explore.dispatch import Dispatcher
 from atlas_mcp.explore.service import Explorer, open_explorer
 from solvers.scripted import ScriptedSolver
-from solvers.types import Shared, SolveRequest
+from solvers.types import Shared, Slots, SolveRequest
 
 Fate = Literal["told", "reply lost", "cancelled"]
 
@@ -46,9 +46,7 @@ class World:
 
     @asynccontextmanager
     async def service(self) -> AsyncIterator[tuple[Explorer, SqliteStore]]:
-        dispatcher = Dispatcher(
-            roster_of(self.solver), parallel=4, redact=Redactor(), shared=Shared()
-        )
+        dispatcher = Dispatcher(roster_of(self.solver), redact=Redactor(), shared=Shared(Slots(4)))
         budget = Budget(problem=Caps(calls=CAP), server=Caps())
         async with (
             open_store(self.path) as store,

@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvers.answer import (
-    Completion,
-    Message,
     UnreadableAnswer,
     conversation,
     read_expression,
     read_structured,
 )
+from solvers.model import Message, ModelReply
 from solvers.types import AnswerForm, SolveRequest, SolveResult
 
 GOOD = '{"approach": "count", "reasoning": "two hands", "answer": "10", "confidence": 0.9}'
@@ -26,14 +25,14 @@ def request(form: AnswerForm = "structured") -> SolveRequest:
 
 
 def converse(
-    *completions: Completion, form: AnswerForm = "structured"
-) -> tuple[SolveResult, list[list[Message]]]:
+    *replies: ModelReply, form: AnswerForm = "structured"
+) -> tuple[SolveResult, list[tuple[Message, ...]]]:
     """Play a conversation to its end; returns the result and what was sent in each turn."""
     talk = conversation(request(form))
     sent = [next(talk)]
-    for completion in completions:
+    for reply in replies:
         try:
-            sent.append(talk.send(completion))
+            sent.append(talk.send(reply))
         except StopIteration as stop:
             return stop.value, sent
     raise AssertionError("the conversation wants more turns")
@@ -113,7 +112,7 @@ def test_an_odd_confidence_does_not_cost_the_answer(said: str, read: float | Non
 
 
 def test_a_readable_answer_ends_the_conversation() -> None:
-    result, sent = converse(Completion(text=GOOD, model="m"))
+    result, sent = converse(ModelReply(text=GOOD, model="m"))
     assert result == SolveResult(
         status="ok",
         model="m",
@@ -123,48 +122,48 @@ def test_a_readable_answer_ends_the_conversation() -> None:
         confidence=0.9,
         text=GOOD,
     )
-    assert [(m.role, m.content) for m in sent[0]] == [("system", "S"), ("user", "P")]
+    assert [(m.role, m.text) for m in sent[0]] == [("user", "P")]
 
 
 def test_an_unreadable_answer_may_be_repaired_once() -> None:
-    result, sent = converse(Completion(text="ten", model="m"), Completion(text=GOOD, model="m"))
+    result, sent = converse(ModelReply(text="ten", model="m"), ModelReply(text=GOOD, model="m"))
     assert result.status == "ok"
     assert result.text == f"ten\n\n{GOOD}"
-    assert [message.role for message in sent[1]] == ["system", "user", "assistant", "user"]
-    assert "could not be read" in sent[1][-1].content
+    assert [message.role for message in sent[1]] == ["user", "assistant", "user"]
+    assert "could not be read" in sent[1][-1].text
 
 
 def test_a_second_unreadable_answer_is_unparsed() -> None:
-    result, _ = converse(Completion(text="ten", model="m"), Completion(text="still ten", model="m"))
+    result, _ = converse(ModelReply(text="ten", model="m"), ModelReply(text="still ten", model="m"))
     assert (result.status, result.answer) == ("unparsed", None)
 
 
 def test_an_answer_that_was_cut_off_is_truncated_and_not_asked_again() -> None:
-    result, sent = converse(Completion(text='{"answer": "1', model="m", finish="length"))
+    result, sent = converse(ModelReply(text='{"answer": "1', model="m", finish="length"))
     assert result.status == "truncated"
     assert len(sent) == 1
 
 
 def test_an_expression_that_was_cut_off_is_not_taken_for_a_shorter_one() -> None:
     result, sent = converse(
-        Completion(text="48 + 2", model="m", finish="length"), form="expression"
+        ModelReply(text="48 + 2", model="m", finish="length"), form="expression"
     )
     assert (result.status, result.answer, len(sent)) == ("truncated", None, 1)
 
 
 def test_an_answer_that_is_whole_counts_even_if_the_model_ran_on() -> None:
-    result, _ = converse(Completion(text=GOOD + " and", model="m", finish="length"))
+    result, _ = converse(ModelReply(text=GOOD + " and", model="m", finish="length"))
     assert result.status == "ok"
 
 
 def test_a_refusal_is_a_refusal() -> None:
-    result, _ = converse(Completion(text="I cannot help.", model="m", finish="refusal"))
+    result, _ = converse(ModelReply(text="I cannot help.", model="m", finish="refusal"))
     assert (result.status, result.answer) == ("refused", None)
 
 
 def test_an_expression_without_a_value_is_asked_for_again() -> None:
     result, sent = converse(
-        Completion(text="1 / 0", model="m"), Completion(text="1 / 2", model="m"), form="expression"
+        ModelReply(text="1 / 0", model="m"), ModelReply(text="1 / 2", model="m"), form="expression"
     )
     assert (result.status, result.answer, result.reasoning) == ("ok", "0.5", "1 / 2")
-    assert "zero" in sent[1][-1].content
+    assert "zero" in sent[1][-1].text

@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from solvers.answer import Completion, Message, format_instructions
+from solvers.answer import format_instructions
 from solvers.contract import check_solver
 from solvers.embedded import EXPRESSION, EmbeddedSolver, build, missing
 from solvers.errors import (
@@ -29,6 +29,7 @@ from solvers.errors import (
     UnknownModelError,
 )
 from solvers.llama import Engine, Turn
+from solvers.model import Message, ModelReply
 from solvers.pulling import pull
 from solvers.registry import SolverSpec
 from solvers.tools.arithmetic import ArithmeticFault, evaluate
@@ -100,7 +101,7 @@ async def solve_at_once(
 
 def turn_of(problem: str, temperature: float = 1.0, grammar: str = EXPRESSION) -> Turn:
     return Turn(
-        messages=(Message(role="user", content=problem),),
+        messages=(Message(role="user", text=problem),),
         grammar=grammar,
         max_tokens=48,
         sampling=(("temperature", temperature),),
@@ -109,7 +110,7 @@ def turn_of(problem: str, temperature: float = 1.0, grammar: str = EXPRESSION) -
 
 async def complete_at_once(
     engine: Engine, turn: Turn, count: int
-) -> list[tuple[Completion, Meter]]:
+) -> list[tuple[ModelReply, Meter]]:
     """Complete a turn `count` times together; in the order in which the draws ended."""
     ended = []
 
