@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from atlas_mcp.core.errors import BudgetError
 from atlas_mcp.core.types import Account, Call, Choice, Conclusion, Evidence, Problem
 from solvers.types import WorstCase
 
@@ -19,10 +20,15 @@ transaction, so what it sees cannot change before the reservation is made.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """What a request for draws was given: finished evidence first, then new calls."""
+    """What a request for draws was given: finished evidence first, then new calls.
+
+    `refusal` says why there are fewer than were asked for: the caps let finished evidence
+    through, which is free, but no new calls.
+    """
 
     ready: tuple[Evidence, ...] = ()
     new: tuple[Call, ...] = ()
+    refusal: BudgetError | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,24 +77,39 @@ class EvidenceStore(Protocol):
         draws: int,
         worst: WorstCase,
         admit: Admit,
-        *,
-        held: Collection[str] = (),
     ) -> Claim:
         """Give `draws` of a choice: evidence never delivered first, then new reserved calls.
 
-        One transaction. `held` are ids that somebody else is about to deliver.
+        One transaction. What is given is held: nobody else is given it until it has been
+        delivered or released, or this process has ended.
 
         Raises:
-            BudgetError: from `admit`; nothing was reserved.
+            BudgetError: from `admit`, if there is no finished evidence either; nothing was
+                reserved.
         """
         ...
 
-    async def finish(self, evidence: Evidence) -> None:
-        """Store the evidence of a claimed call and so settle its reservation. Idempotent."""
+    async def finish(self, evidence: Evidence) -> bool:
+        """Store the evidence of a claimed call and so settle its reservation.
+
+        Returns False, and changes nothing, if the call already has evidence.
+        """
         ...
 
     async def deliver(self, evidence_ids: Sequence[str]) -> None:
         """Note that a host has been given this evidence. Idempotent."""
+        ...
+
+    async def release(self, evidence_ids: Sequence[str]) -> None:
+        """Let others be given this evidence; it has not been delivered. Idempotent."""
+        ...
+
+    async def stop(self, call_ids: Sequence[str]) -> None:
+        """Ask whichever process runs these calls to stop them. Idempotent."""
+        ...
+
+    async def stops(self) -> list[str]:
+        """The pending calls of this process that somebody has asked to stop."""
         ...
 
     async def evidence(self, problem_id: str) -> list[Evidence]:

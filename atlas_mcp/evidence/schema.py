@@ -1,7 +1,8 @@
 """The tables of the evidence store, as numbered migrations that are never edited.
 
-Every table but `owners` is append-only, and triggers hold that. A call without evidence
-is pending, so finishing a call is one insert; a reservation is a call without evidence.
+Every table but `owners` and `holds` is append-only, and triggers hold that. A call without
+evidence is pending, so finishing a call is one insert; a reservation is a call without
+evidence. A hold says that an owner is about to deliver a piece of evidence.
 """
 
 from __future__ import annotations
@@ -93,6 +94,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
                 "conclusions",
                 "labels",
             )
+            for verb in ("UPDATE", "DELETE")
+        ),
+    ),
+    (
+        "ALTER TABLE owners ADD COLUMN boot TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE owners ADD COLUMN namespace TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE owners ADD COLUMN started TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE holds (
+            evidence_id TEXT PRIMARY KEY REFERENCES calls(id),
+            owner TEXT NOT NULL
+        )""",
+        """CREATE TABLE stops (
+            call_id TEXT PRIMARY KEY REFERENCES calls(id),
+            created_at REAL NOT NULL
+        )""",
+        *(
+            f"""CREATE TRIGGER stops_keeps_{verb.lower()} BEFORE {verb} ON stops
+            BEGIN SELECT RAISE(ABORT, 'stops is append-only'); END"""
             for verb in ("UPDATE", "DELETE")
         ),
     ),

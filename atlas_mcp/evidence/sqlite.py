@@ -7,11 +7,9 @@ in a worker thread: what a method reports as done survives kill -9 and a power c
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,7 @@ from uuid import uuid4
 import anyio
 import anyio.to_thread
 
-from atlas_mcp.core.errors import CorruptStoreError, NewerStoreError, StoreError
+from atlas_mcp.core.errors import BudgetError, CorruptStoreError, NewerStoreError, StoreError
 from atlas_mcp.core.ports import Admit, Claim, Label, ProblemRow
 from atlas_mcp.core.types import (
     Account,
@@ -40,6 +38,7 @@ from atlas_mcp.evidence.codec import (
     encode_conclusion,
     encode_evidence,
 )
+from atlas_mcp.evidence.owners import Owner, is_running, this_process
 from atlas_mcp.evidence.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from solvers.types import Attachment, WorstCase
 
@@ -51,8 +50,8 @@ BUSY_SECONDS = 30.0
 """How long a write waits for other processes before it gives up."""
 
 BEAT_SECONDS = 5.0
-LEASE_SECONDS = 600.0
-"""An owner whose process cannot be seen to be gone counts as gone after this long a silence."""
+LEASE_SECONDS = 120.0
+"""An owner whose process cannot be seen counts as gone once it was watched so long in silence."""
 
 DAY_SECONDS = 86_400.0
 
@@ -63,10 +62,19 @@ _DELIVERABLE = ("ok", "unparsed", "truncated", "refused", "failed", "timeout")
 class SqliteStore:
     """`EvidenceStore` on one SQLite file. Use `open_store`."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._path = path
         self._clock = clock
+        self._monotonic = monotonic
         self._owner = uuid4().hex
+        # Of each owner that cannot be looked up: its last beat, and when that was first seen.
+        self._watched: dict[str, tuple[float, float]] = {}
         # One thread at a time per process; other processes wait inside SQLite.
         self._limiter = anyio.CapacityLimiter(1)
         self._db = _connect(path)
@@ -87,18 +95,23 @@ class SqliteStore:
         draws: int,
         worst: WorstCase,
         admit: Admit,
-        *,
-        held: Collection[str] = (),
     ) -> Claim:
-        return await self._run(
-            self._claim, problem_id, choice, draws, worst, admit, frozenset(held)
-        )
+        return await self._run(self._claim, problem_id, choice, draws, worst, admit)
 
-    async def finish(self, evidence: Evidence) -> None:
-        await self._run(self._finish, evidence)
+    async def finish(self, evidence: Evidence) -> bool:
+        return await self._run(self._finish, evidence)
 
     async def deliver(self, evidence_ids: Sequence[str]) -> None:
         await self._run(self._deliver, tuple(evidence_ids))
+
+    async def release(self, evidence_ids: Sequence[str]) -> None:
+        await self._run(self._release, tuple(evidence_ids))
+
+    async def stop(self, call_ids: Sequence[str]) -> None:
+        await self._run(self._stop, tuple(call_ids))
+
+    async def stops(self) -> list[str]:
+        return await self._run(self._stops)
 
     async def evidence(self, problem_id: str) -> list[Evidence]:
         return await self._run(self._evidence, problem_id)
@@ -208,29 +221,35 @@ class SqliteStore:
     # Calls and evidence
 
     def _claim(
-        self,
-        problem_id: str,
-        choice: Choice,
-        draws: int,
-        worst: WorstCase,
-        admit: Admit,
-        held: frozenset[str],
+        self, problem_id: str, choice: Choice, draws: int, worst: WorstCase, admit: Admit
     ) -> Claim:
         with self._writing() as db:
-            waiting = db.execute(
-                f"""SELECT e.id, e.body FROM evidence e JOIN calls c USING (id)
-                LEFT JOIN deliveries d ON d.evidence_id = e.id
-                WHERE c.problem_id = ? AND c.choice_id = ? AND d.evidence_id IS NULL
-                    AND e.status IN ({",".join("?" * len(_DELIVERABLE))})
-                ORDER BY c.draw""",
-                (problem_id, choice.id, *_DELIVERABLE),
-            ).fetchall()
-            ready = [row["body"] for row in waiting if row["id"] not in held][:draws]
-            new = draws - len(ready)
-            if new:
+            ready = [
+                decode_evidence(row["body"])
+                for row in db.execute(
+                    f"""SELECT e.body FROM evidence e JOIN calls c USING (id)
+                    LEFT JOIN deliveries d ON d.evidence_id = e.id
+                    WHERE c.problem_id = ? AND c.choice_id = ? AND d.evidence_id IS NULL
+                        AND e.status IN ({",".join("?" * len(_DELIVERABLE))})
+                        AND NOT EXISTS (SELECT 1 FROM holds h JOIN owners o ON o.id = h.owner
+                            WHERE h.evidence_id = e.id)
+                    ORDER BY c.draw LIMIT ?""",
+                    (problem_id, choice.id, *_DELIVERABLE, draws),
+                )
+            ]
+            new, refusal = draws - len(ready), None
+            try:
                 admit(self._account(problem_id), self._account(None), new, worst)
+            except BudgetError as error:
+                if not ready:
+                    raise
+                new, refusal = 0, error
             calls = self._reserve(db, problem_id, choice, new, worst)
-        return Claim(ready=tuple(decode_evidence(body) for body in ready), new=calls)
+            db.executemany(
+                "INSERT OR REPLACE INTO holds VALUES (?, ?)",
+                [(id_, self._owner) for id_ in [e.id for e in ready] + [c.id for c in calls]],
+            )
+        return Claim(ready=tuple(ready), new=calls, refusal=refusal)
 
     def _reserve(
         self, db: sqlite3.Connection, problem_id: str, choice: Choice, new: int, worst: WorstCase
@@ -267,14 +286,14 @@ class SqliteStore:
         )
         return calls
 
-    def _finish(self, evidence: Evidence) -> None:
+    def _finish(self, evidence: Evidence) -> bool:
         with self._writing() as db:
-            self._insert_evidence(db, evidence)
+            return self._insert_evidence(db, evidence)
 
-    def _insert_evidence(self, db: sqlite3.Connection, evidence: Evidence) -> None:
+    def _insert_evidence(self, db: sqlite3.Connection, evidence: Evidence) -> bool:
         body = encode_evidence(evidence)
-        lost = evidence.status == "lost"
-        db.execute(
+        made = _was_made(evidence)
+        added = db.execute(
             "INSERT INTO evidence (id, status, body, digest, calls, tokens, usd, seconds, "
             "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
             (
@@ -282,13 +301,14 @@ class SqliteStore:
                 evidence.status,
                 body,
                 body_digest(body),
-                0 if lost else 1,
-                0 if lost else evidence.usage.total_tokens,
-                0.0 if lost else evidence.usd,
+                int(made),
+                evidence.usage.total_tokens if made else 0,
+                evidence.usd if made else 0.0,
                 evidence.seconds,
                 self._clock(),
             ),
         )
+        return bool(added.rowcount)
 
     def _deliver(self, evidence_ids: tuple[str, ...]) -> None:
         with self._writing() as db:
@@ -297,6 +317,32 @@ class SqliteStore:
                 "ON CONFLICT DO NOTHING",
                 [(self._clock(), one) for one in evidence_ids],
             )
+            self._unhold(db, evidence_ids)
+
+    def _release(self, evidence_ids: tuple[str, ...]) -> None:
+        with self._writing() as db:
+            self._unhold(db, evidence_ids)
+
+    def _unhold(self, db: sqlite3.Connection, evidence_ids: tuple[str, ...]) -> None:
+        db.executemany(
+            "DELETE FROM holds WHERE evidence_id = ? AND owner = ?",
+            [(one, self._owner) for one in evidence_ids],
+        )
+
+    def _stop(self, call_ids: tuple[str, ...]) -> None:
+        with self._writing() as db:
+            db.executemany(
+                "INSERT INTO stops VALUES (?, ?) ON CONFLICT DO NOTHING",
+                [(one, self._clock()) for one in call_ids],
+            )
+
+    def _stops(self) -> list[str]:
+        rows = self._db.execute(
+            "SELECT s.call_id FROM stops s JOIN calls c ON c.id = s.call_id "
+            "LEFT JOIN evidence e ON e.id = c.id WHERE c.owner = ? AND e.id IS NULL",
+            (self._owner,),
+        )
+        return [row["call_id"] for row in rows.fetchall()]
 
     def _evidence(self, problem_id: str) -> list[Evidence]:
         rows = self._db.execute(
@@ -399,34 +445,52 @@ class SqliteStore:
     # Owners
 
     def _beat(self) -> int:
-        now = self._clock()
+        me, now = this_process(), self._clock()
         with self._writing() as db:
             db.execute(
-                "INSERT INTO owners VALUES (?, ?, ?, ?) "
+                "INSERT INTO owners (id, host, pid, beat_at, boot, namespace, started) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET beat_at = excluded.beat_at",
-                (self._owner, socket.gethostname(), os.getpid(), now),
+                (self._owner, me.host, me.pid, now, me.boot, me.namespace, me.started),
             )
-            gone = [
-                row["id"]
-                for row in db.execute("SELECT * FROM owners WHERE id != ?", (self._owner,))
-                if not _alive(row, now)
-            ]
-            lost = 0
-            for owner in gone:
-                rows = db.execute(f"{_PENDING} AND c.owner = ?", (owner,)).fetchall()
-                for row in rows:
-                    self._insert_evidence(db, _lost(_call(row)))
-                lost += len(rows)
-                db.execute("DELETE FROM owners WHERE id = ?", (owner,))
-        return lost
+            others = db.execute("SELECT * FROM owners WHERE id != ?", (self._owner,)).fetchall()
+            return sum(self._bury(db, row["id"]) for row in others if self._is_gone(row))
+
+    def _is_gone(self, row: sqlite3.Row) -> bool:
+        running = is_running(
+            Owner(
+                host=row["host"],
+                boot=row["boot"],
+                namespace=row["namespace"],
+                pid=row["pid"],
+                started=row["started"],
+            )
+        )
+        if running is not None:
+            return not running
+        # Wall clocks jump and machines sleep, so silence is measured by our own watching.
+        now = self._monotonic()
+        beat, since = self._watched.get(row["id"], (None, now))
+        if beat != row["beat_at"]:
+            since = now
+        self._watched[row["id"]] = (row["beat_at"], since)
+        return now - since >= LEASE_SECONDS
+
+    def _bury(self, db: sqlite3.Connection, owner: str) -> int:
+        """Mark the calls of an owner lost and forget it; returns how many there were."""
+        rows = db.execute(f"{_PENDING} AND c.owner = ?", (owner,)).fetchall()
+        for row in rows:
+            self._insert_evidence(db, _lost(_call(row)))
+        db.execute("DELETE FROM holds WHERE owner = ?", (owner,))
+        db.execute("DELETE FROM owners WHERE id = ?", (owner,))
+        return len(rows)
 
     def _leave(self) -> None:
         with self._writing() as db:
-            for row in db.execute(f"{_PENDING} AND c.owner = ?", (self._owner,)).fetchall():
-                self._insert_evidence(db, _lost(_call(row)))
-            db.execute("DELETE FROM owners WHERE id = ?", (self._owner,))
+            self._bury(db, self._owner)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the file at once, for whoever opened the store without `open_store`."""
         self._db.close()
 
     # Verification
@@ -491,8 +555,11 @@ async def open_store(
                 tasks.cancel_scope.cancel()
     finally:
         with anyio.CancelScope(shield=True):
-            await store._run(store._leave)
-            await store._run(store._close)
+            try:
+                await store._run(store._leave)
+            except StoreError as error:  # the next start finds this process gone
+                log.error("the calls in flight could not be marked lost: %s", error)
+            await store._run(store.close)
 
 
 _CALLS = (
@@ -592,22 +659,10 @@ def _lost(call: Call) -> Evidence:
     return Evidence(call=call, status="lost", fault=fault)
 
 
-def _alive(row: sqlite3.Row, now: float) -> bool:
-    if row["host"] == socket.gethostname() and not _process_exists(row["pid"]):
-        return False
-    return bool(now - row["beat_at"] < LEASE_SECONDS)
-
-
-def _process_exists(pid: int) -> bool:
-    if os.name == "nt":  # os.kill would end the process there; the lease decides instead
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+def _was_made(evidence: Evidence) -> bool:
+    """Whether a solver began the call: one that was lost, or cancelled in the queue, is free."""
+    queued = evidence.status == "cancelled" and not evidence.usage.requests and not evidence.seconds
+    return evidence.status != "lost" and not queued
 
 
 def _evidence_faults(row: sqlite3.Row) -> list[str]:

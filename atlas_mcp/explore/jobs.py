@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from typing import Literal
 
 import anyio
 from anyio.abc import TaskGroup
@@ -17,8 +18,12 @@ class Job:
     call: Call
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     done: anyio.Event = field(default_factory=anyio.Event)
-    working: bool = False
+    doing: Literal["queued", "running", "waiting for the evidence store"] = "queued"
     since: float = field(default_factory=time.monotonic)
+
+    def now(self, doing: Literal["running", "waiting for the evidence store"]) -> None:
+        """Say what the job has begun to do."""
+        self.doing, self.since = doing, time.monotonic()
 
 
 class Jobs:
@@ -47,6 +52,9 @@ class Jobs:
     def running(self, call_ids: Collection[str]) -> list[Job]:
         return [job for id_ in call_ids if (job := self._running.get(id_)) is not None]
 
+    def any_running(self) -> bool:
+        return bool(self._running)
+
     async def cancel(self, call_ids: Collection[str]) -> None:
         """Stop these calls and wait until each has recorded what it had found."""
         jobs = self.running(call_ids)
@@ -55,25 +63,13 @@ class Jobs:
         for job in jobs:
             await job.done.wait()
 
-    async def wait(
-        self,
-        call_ids: Collection[str],
-        seconds: float,
-        tick_seconds: float,
-        tick: Callable[[list[Job]], Awaitable[None]],
-    ) -> None:
-        """Wait for these calls, `seconds` at most, calling `tick` with those that still run.
-
-        `tick` is called at least every `tick_seconds`, and when a job has finished.
-        """
-        deadline = anyio.current_time() + seconds
-        while jobs := self.running(call_ids):
-            await tick(jobs)
-            rest = deadline - anyio.current_time()
-            if rest <= 0:
-                return
-            with anyio.move_on_after(min(tick_seconds, rest)):
+    async def next_end(self, call_ids: Collection[str], seconds: float) -> None:
+        """Wait until one of these calls has ended, `seconds` at most."""
+        with anyio.move_on_after(seconds):
+            if jobs := self.running(call_ids):
                 await _first(jobs)
+            else:
+                await anyio.sleep(seconds)
 
 
 async def _first(jobs: list[Job]) -> None:

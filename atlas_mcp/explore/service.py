@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 import anyio
+from anyio.abc import TaskGroup
 
-from atlas_mcp.core.errors import BadRequestError, NotFoundError, StoreError
-from atlas_mcp.core.ports import EvidenceStore
+from atlas_mcp.core.errors import BadRequestError, BudgetError, NotFoundError, StoreError
+from atlas_mcp.core.ports import Claim, EvidenceStore
 from atlas_mcp.core.types import (
     Account,
     Call,
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 TICK_SECONDS = 2.0
 POLL_SECONDS = 0.5
+KEEP_SECONDS = 30.0
+"""The longest pause before evidence is stored again that could not be stored."""
+
 MAX_DRAWS = 8
 CANCEL_SECONDS = 10.0
 
@@ -60,7 +64,10 @@ async def unwatched(moment: Moment) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Where a problem stands, and the evidence that this reply is about."""
+    """Where a problem stands, and the evidence that this reply is about.
+
+    `refusal` says why fewer calls were dispatched than were asked for.
+    """
 
     problem: Problem
     evidence: tuple[Evidence, ...]
@@ -68,6 +75,7 @@ class Report:
     ledger: Ledger
     account: Account
     left: Caps
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +92,7 @@ class Explorer:
     """The service. Use `open_explorer`."""
 
     def __init__(
-        self, store: EvidenceStore, dispatcher: Dispatcher, budget: Budget, jobs: Jobs
+        self, store: EvidenceStore, dispatcher: Dispatcher, budget: Budget, tasks: TaskGroup
     ) -> None:
         self.store = store
         self.dispatcher = dispatcher
@@ -93,9 +101,9 @@ class Explorer:
         """Called with the id of a problem that is new to the store."""
         self.changed: Callable[[str, str], Awaitable[None]] = _ignored
         """Called with (problem id, evidence id) after evidence has been stored."""
-        self._jobs = jobs
-        # Evidence that this process is about to deliver or has just delivered: nobody else's.
-        self._held: set[str] = set()
+        self._jobs = Jobs(tasks)
+        self._tasks = tasks
+        self._closing = anyio.Event()
 
     async def problem(self, problem_id: str) -> Problem:
         """The stored problem.
@@ -123,10 +131,12 @@ class Explorer:
         """Dispatch `draws` fresh solvers and report what has finished after `wait_seconds`.
 
         Evidence of the same choice that finished but never reached a host comes first and
-        costs nothing. Calls still running at the end go on as jobs. When the caller is
-        cancelled, the calls it started stop and what they found is kept.
+        costs nothing, also where a cap lets no new call go. Calls still running at the end go
+        on as jobs. When the caller is cancelled, the calls it started stop and what they
+        found is kept.
 
-        The problem is stored if it is new.
+        The evidence of the report is held for this caller until `delivered` or `undelivered`
+        says what became of it. The problem is stored if it is new.
 
         Raises:
             BadRequestError: the problem is empty, unknown solver or strategy, draws out of range.
@@ -146,18 +156,19 @@ class Explorer:
             await self.listed(problem.id)
         # Shielded: a reservation without its job would hold budget for ever.
         with anyio.CancelScope(shield=True):
-            ids, started = await self._claim(ready, problem, choice, draws)
+            claim = await self._claim(ready, problem, choice, draws)
+        started = [call.id for call in claim.new]
+        ids = [*(one.id for one in claim.ready), *started]
         try:
-            await self._wait(ids, wait_seconds, watch)
-            report = await self._report(problem, ids)
+            await self._wait(problem, ids, wait_seconds, watch)
+            report = await self._report(problem, ids, claim.refusal)
         except BaseException as error:
             # Whoever asks again, even before the calls have stopped, is given what they found.
-            self._held.difference_update(ids)
+            await self._unhold(ids)
             if isinstance(error, anyio.get_cancelled_exc_class()):
-                with anyio.move_on_after(CANCEL_SECONDS, shield=True):
-                    await self._jobs.cancel(started)
+                await self._cancel(started)
             raise
-        self._held.difference_update(call.id for call in report.pending)
+        await self._unhold([call.id for call in report.pending if call.id in ids])
         return report
 
     async def collect(
@@ -170,6 +181,8 @@ class Explorer:
         watch: Watch = unwatched,
     ) -> Report:
         """Wait for running calls, or stop them, and report their evidence.
+
+        Calls of another process on the same store are waited for and stopped too.
 
         Without `evidence_ids` this is about all evidence of the problem.
 
@@ -186,10 +199,15 @@ class Explorer:
                 f"unknown evidence id {unknown[0][:60]!r} for this problem; "
                 f"atlas://problems/{problem.id}/evidence lists them"
             )
+        mine = {job.call.id for job in self._jobs.running(running)}
+        elsewhere = [one for one in wanted if one in running and one not in mine]
         if cancel:
-            await self._jobs.cancel(wanted)
+            await self._cancel(wanted)
+            if elsewhere:
+                await self.store.stop(elsewhere)
+                await self._wait(problem, elsewhere, CANCEL_SECONDS, watch, elsewhere=True)
         else:
-            await self._wait(wanted, wait_seconds, watch, problem=problem)
+            await self._wait(problem, wanted, wait_seconds, watch, elsewhere=bool(elsewhere))
         return await self._report(problem, wanted)
 
     async def conclude(self, conclusion: Conclusion) -> StopReport:
@@ -217,89 +235,133 @@ class Explorer:
             agrees_with_leader=_agrees(conclusion, report.ledger, problem),
         )
 
-    async def delivered(self, report: Report) -> None:
-        """Note that a host has been given this report. Call it once the reply is on its way."""
-        ids = [one.id for one in report.evidence]
-        try:
-            with anyio.CancelScope(shield=True):
-                await self.store.deliver(ids)
-        finally:
-            self._held.difference_update(ids)
+    async def delivered(self, evidence_ids: Sequence[str]) -> None:
+        """Note that a host has been given this evidence."""
+        with anyio.CancelScope(shield=True):
+            await self.store.deliver(evidence_ids)
+
+    async def undelivered(self, evidence_ids: Sequence[str]) -> None:
+        """Let whoever asks next be given this evidence: it did not reach its host."""
+        await self._unhold(evidence_ids)
 
     async def overview(self, problem: Problem) -> Report:
         """Where a problem stands, with all its evidence. Changes nothing."""
         evidence = await self.store.evidence(problem.id)
         return await self._report(problem, [one.id for one in evidence])
 
-    async def _claim(
-        self, ready: Ready, problem: Problem, choice: Choice, draws: int
-    ) -> tuple[list[str], list[str]]:
+    async def _claim(self, ready: Ready, problem: Problem, choice: Choice, draws: int) -> Claim:
         worst = ready.worst_case(problem, Call(problem_id=problem.id, choice=choice, draw=1))
-        claim = await self.store.claim(
-            problem.id, choice, draws, worst, self.budget.admit, held=frozenset(self._held)
-        )
-        started = [call.id for call in claim.new]
-        ids = [*(one.id for one in claim.ready), *started]
-        self._held.update(ids)
+        claim = await self.store.claim(problem.id, choice, draws, worst, self.budget.admit)
         for call in claim.new:
             self._jobs.start(call, self._work(ready, problem, call))
-        return ids, started
+        return claim
 
     def _work(self, ready: Ready, problem: Problem, call: Call) -> Callable[[Job], Awaitable[None]]:
         async def work(job: Job) -> None:
             found: list[Evidence] = []
-
-            def begin() -> None:
-                job.working, job.since = True, time.monotonic()
-
             try:
-                await self.dispatcher.run(ready, problem, call, found.append, begin)
+                await self.dispatcher.run(
+                    ready, problem, call, found.append, lambda: job.now("running")
+                )
             finally:
                 with anyio.CancelScope(shield=True):
-                    await self._keep(found)
+                    for evidence in found:
+                        await self._keep(job, evidence)
 
         return work
 
-    async def _keep(self, found: list[Evidence]) -> None:
-        for evidence in found:
+    async def _keep(self, job: Job, evidence: Evidence) -> None:
+        """Store what was paid for, however long the store cannot be written."""
+        pause = 0.5
+        while True:
             try:
-                await self.store.finish(evidence)
-            except StoreError:  # the job ends; the call stays pending until the next start
-                log.exception("evidence could not be stored id=%s", evidence.id)
-                continue
-            log.info(
-                "explore finished id=%s solver=%s status=%s seconds=%.1f",
-                evidence.id,
-                evidence.call.choice.solver,
-                evidence.status,
-                evidence.seconds,
-            )
+                kept = await self.store.finish(evidence)
+                break
+            except StoreError as error:
+                log.error("evidence cannot be stored yet id=%s: %s", evidence.id, error)
+                if self._closing.is_set():
+                    return  # the next start marks the call lost
+            job.now("waiting for the evidence store")
+            with anyio.move_on_after(pause):
+                await self._closing.wait()
+            pause = min(2 * pause, KEEP_SECONDS)
+        if not kept:
+            log.error("evidence came after its call had been marked lost id=%s", evidence.id)
+            return
+        log.info(
+            "explore finished id=%s solver=%s status=%s seconds=%.1f",
+            evidence.id,
+            evidence.call.choice.solver,
+            evidence.status,
+            evidence.seconds,
+        )
+        self._tasks.start_soon(self._announce, evidence)
+
+    async def _announce(self, evidence: Evidence) -> None:
+        try:
             await self.changed(evidence.call.problem_id, evidence.id)
+        except Exception:  # who listens, and how well, must not touch the work
+            log.exception("a change could not be announced id=%s", evidence.id)
+
+    async def _unhold(self, ids: Sequence[str]) -> None:
+        if not ids:
+            return
+        try:
+            with anyio.CancelScope(shield=True):
+                await self.store.release(ids)
+        except StoreError as error:
+            log.error("evidence could not be released: %s", error)
+
+    async def _cancel(self, ids: Collection[str]) -> None:
+        with anyio.move_on_after(CANCEL_SECONDS, shield=True):
+            await self._jobs.cancel(ids)
+
+    async def heed_stops(self) -> None:
+        """Stop the calls that somebody on the same store has asked to stop, for ever."""
+        while True:
+            await anyio.sleep(TICK_SECONDS)
+            if not self._jobs.any_running():
+                continue
+            try:
+                await self._cancel(await self.store.stops())
+            except StoreError as error:
+                log.error("the store could not be asked for calls to stop: %s", error)
+
+    def close(self) -> None:
+        """Stop all calls; what they found is stored, if the store can be written."""
+        self._closing.set()
+        self._tasks.cancel_scope.cancel()
 
     async def _wait(
-        self, ids: Collection[str], seconds: float, watch: Watch, problem: Problem | None = None
+        self,
+        problem: Problem,
+        ids: Collection[str],
+        seconds: float,
+        watch: Watch,
+        *,
+        elsewhere: bool = False,
     ) -> None:
+        """Wait until these calls have ended; `elsewhere` if other processes run some of them."""
         begun = anyio.current_time()
-
-        async def tick(jobs: list[Job]) -> None:
-            await watch(_moment(jobs, len(ids), anyio.current_time() - begun))
-
-        await self._jobs.wait(ids, seconds, TICK_SECONDS, tick)
-        if problem is None:
-            return
-        # What is still pending now runs in another process on the same store.
-        while anyio.current_time() - begun < seconds:
-            elsewhere = [c.id for c in await self.store.pending(problem.id) if c.id in ids]
-            if not elsewhere:
+        while True:
+            jobs = self._jobs.running(ids)
+            others = 0
+            if elsewhere:
+                mine = {job.call.id for job in jobs}
+                pending = {call.id for call in await self.store.pending(problem.id)}
+                others = len(pending.intersection(ids) - mine)
+            if not jobs and not others:
                 return
-            line = f"{len(elsewhere)} running in another server process"
             passed = anyio.current_time() - begun
-            await watch(
-                Moment(done=len(ids) - len(elsewhere), total=len(ids), seconds=passed, line=line)
-            )
-            await anyio.sleep(min(POLL_SECONDS, max(seconds - passed, 0)))
+            await watch(_moment(jobs, others, len(ids), passed))
+            if passed >= seconds:
+                return
+            tick = POLL_SECONDS if others else TICK_SECONDS
+            await self._jobs.next_end(ids, min(tick, seconds - passed))
 
-    async def _report(self, problem: Problem, ids: Collection[str]) -> Report:
+    async def _report(
+        self, problem: Problem, ids: Collection[str], refusal: BudgetError | None = None
+    ) -> Report:
         evidence = await self.store.evidence(problem.id)
         finished = {one.id for one in evidence}
         pending = [c for c in await self.store.pending(problem.id) if c.id not in finished]
@@ -314,6 +376,7 @@ class Explorer:
             ledger=count(votes, problem.answer_kind, problem.text),
             account=account,
             left=left(self.budget.problem, account),
+            refusal=None if refusal is None else str(refusal),
         )
 
 
@@ -323,20 +386,28 @@ async def open_explorer(
 ) -> AsyncIterator[Explorer]:
     """Run the service. Leaving it stops all calls in flight and keeps what they found."""
     async with anyio.create_task_group() as tasks:
-        yield Explorer(store, dispatcher, budget, Jobs(tasks))
-        tasks.cancel_scope.cancel()
+        explorer = Explorer(store, dispatcher, budget, tasks)
+        tasks.start_soon(explorer.heed_stops)
+        try:
+            yield explorer
+        finally:
+            explorer.close()
 
 
 async def _ignored(*_: str) -> None: ...
 
 
-def _moment(jobs: list[Job], total: int, seconds: float) -> Moment:
-    done = total - len(jobs)
-    oldest = min(jobs, key=lambda job: (not job.working, job.since))
-    choice = oldest.call.choice
-    doing = f"running {time.monotonic() - oldest.since:.0f} s" if oldest.working else "queued"
-    line = f"{done} of {total} done; {choice.solver}/{choice.effort}/{choice.strategy} {doing}"
-    return Moment(done=done, total=total, seconds=seconds, line=line)
+def _moment(jobs: list[Job], others: int, total: int, seconds: float) -> Moment:
+    done = total - len(jobs) - others
+    parts = [f"{done} of {total} done"]
+    if jobs:
+        oldest = min(jobs, key=lambda job: (job.doing == "queued", job.since))
+        choice = oldest.call.choice
+        since = f" {time.monotonic() - oldest.since:.0f} s" if oldest.doing == "running" else ""
+        parts.append(f"{choice.solver}/{choice.effort}/{choice.strategy} {oldest.doing}{since}")
+    if others:
+        parts.append(f"{others} running in another server process")
+    return Moment(done=done, total=total, seconds=seconds, line="; ".join(parts))
 
 
 def _vote(one: Evidence) -> Vote:

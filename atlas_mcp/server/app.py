@@ -19,6 +19,7 @@ from atlas_mcp.explore.dispatch import Dispatcher
 from atlas_mcp.explore.service import open_explorer
 from atlas_mcp.server.board import Board
 from atlas_mcp.server.context import App, AtlasServer
+from atlas_mcp.server.outbox import open_outbox
 from atlas_mcp.server.prompts import add_prompts
 from atlas_mcp.server.resources import add_resources
 from atlas_mcp.server.tools import add_tools
@@ -59,7 +60,7 @@ def create_server(settings: Settings, *, roster: Roster | None = None) -> AtlasS
     @asynccontextmanager
     async def lifespan(server: MCPServer[App]) -> AsyncIterator[App]:
         try:
-            async with open_app(settings, board, chosen) as app:
+            async with open_app(settings, board, chosen, watched=created.reports_writes) as app:
                 created.app = app
                 yield app
         finally:
@@ -88,25 +89,32 @@ def create_server(settings: Settings, *, roster: Roster | None = None) -> AtlasS
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, board: Board, roster: Roster) -> AsyncIterator[App]:
-    """Open the store and the service, and close them in order, keeping what was found."""
+async def open_app(
+    settings: Settings, board: Board, roster: Roster, *, watched: bool
+) -> AsyncIterator[App]:
+    """Open the store and the service, and close them in order, keeping what was found.
+
+    `watched` says that the transport reports what it has written.
+    """
     redact = Redactor(settings.secrets)
     shared = Shared(Slots(settings.parallel))
     async with open_store(settings.store) as store:
         try:
             dispatcher = Dispatcher(roster, redact=redact, shared=shared)
             budget = Budget(problem=settings.problem_caps, server=settings.day_caps)
-            async with anyio.create_task_group() as after:
-                async with open_explorer(store, dispatcher, budget) as explorer:
-                    explorer.listed, explorer.changed = board.listed, board.changed
-                    board.store = store
-                    yield App(
-                        explorer=explorer,
-                        board=board,
-                        redact=redact,
-                        attachments_folder=settings.attachments_folder,
-                        after=after,
-                    )
+            async with (
+                open_explorer(store, dispatcher, budget) as explorer,
+                open_outbox(explorer, watched=watched) as outbox,
+            ):
+                explorer.listed, explorer.changed = board.listed, board.changed
+                board.store = store
+                yield App(
+                    explorer=explorer,
+                    board=board,
+                    redact=redact,
+                    attachments_folder=settings.attachments_folder,
+                    outbox=outbox,
+                )
         finally:
             board.store = None
             with anyio.move_on_after(5, shield=True):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from atlas_mcp.core.redaction import Redactor
 from atlas_mcp.explore.service import Explorer
 from atlas_mcp.server.board import Board
+from atlas_mcp.server.outbox import Outbox
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,8 +27,7 @@ class App:
     board: Board
     redact: Redactor
     attachments_folder: Path | None
-    after: TaskGroup
-    """For what follows a reply and must not hold it up. It ends before the store closes."""
+    outbox: Outbox
 
 
 class AtlasServer(MCPServer[App]):
@@ -36,6 +35,14 @@ class AtlasServer(MCPServer[App]):
 
     app: App | None = None
     """Set while the server runs."""
+
+    reports_writes = False
+    """Whether the transport tells the outbox what it has written; set before it serves."""
+
+    def written(self, message: str) -> None:
+        """The transport has written this to the host."""
+        if self.app is not None:
+            self.app.outbox.written(message)
 
     closed: anyio.Event
     """Set once the application has been closed in order."""

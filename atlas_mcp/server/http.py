@@ -8,6 +8,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from atlas_mcp.core.errors import BadRequestError
 from atlas_mcp.server.context import AtlasServer
@@ -47,7 +48,8 @@ def create_http_app(server: AtlasServer, host: str, allowed_hosts: Sequence[str]
 
     server.custom_route("/healthz", methods=["GET"])(healthz)
     names = [*(f"{name}:*" for name in LOOPBACK), *allowed_hosts]
-    return server.streamable_http_app(
+    server.reports_writes = True
+    app = server.streamable_http_app(
         streamable_http_path=PATH,
         host=host,
         transport_security=TransportSecuritySettings(
@@ -58,6 +60,24 @@ def create_http_app(server: AtlasServer, host: str, allowed_hosts: Sequence[str]
             ],
         ),
     )
+    app.add_middleware(_Reporting, server=server)
+    return app
+
+
+class _Reporting:
+    """Tells the server what has been written to a client that was still there."""
+
+    def __init__(self, app: ASGIApp, server: AtlasServer) -> None:
+        self._app = app
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def reporting(message: Message) -> None:
+            await send(message)
+            if message["type"] == "http.response.body":
+                self._server.written(message.get("body", b"").decode(errors="replace"))
+
+        await self._app(scope, receive, reporting)
 
 
 async def serve_http(

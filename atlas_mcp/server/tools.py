@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Literal
@@ -14,14 +13,12 @@ from pydantic import Field
 
 from atlas_mcp.core.errors import AtlasError, BadRequestError
 from atlas_mcp.core.types import Choice, Conclusion, Problem
-from atlas_mcp.explore.service import Explorer, Moment, Report
+from atlas_mcp.explore.service import Moment
 from atlas_mcp.server import wire
 from atlas_mcp.server.attachments import load_attachments
 from atlas_mcp.server.context import App, AtlasServer
 from atlas_mcp.strategies import STRATEGIES
 from solvers.types import AnswerKind, Effort
-
-log = logging.getLogger(__name__)
 
 SCOPE_META = "atlas-mcp/scope"
 """The request's `_meta` key that keeps runs apart which must not share evidence.
@@ -85,6 +82,7 @@ def add_tools(server: AtlasServer) -> None:
         app.board.seen(ctx.session, ctx.protocol_version)
         with _told():
             asked = await _problem(app, problem, problem_id, attachments, answer_kind, _scope(ctx))
+            await app.outbox.settled(asked.id)
             choice = Choice(
                 solver=solver, effort=effort, strategy=strategy, instruction=instruction or None
             )
@@ -95,7 +93,9 @@ def add_tools(server: AtlasServer) -> None:
                 wait_seconds=wait_seconds,
                 watch=_progress(ctx, wait_seconds),
             )
-        return _reply(app, report)
+        result, shown = wire.explored(report)
+        await app.explorer.undelivered([e.id for e in report.evidence if e.id not in shown])
+        return app.outbox.send(result, report.problem.id, shown)
 
     @server.tool(
         title="Collect",
@@ -124,7 +124,8 @@ def add_tools(server: AtlasServer) -> None:
                 cancel=cancel,
                 watch=_progress(ctx, wait_seconds),
             )
-        return _reply(app, report, full=detail == "full")
+        result, shown = wire.explored(report, full=detail == "full")
+        return app.outbox.send(result, report.problem.id, shown)
 
     @server.tool(
         title="Conclude",
@@ -192,18 +193,6 @@ def _progress(ctx: Context[App], total: float) -> Callable[[Moment], Awaitable[N
         await ctx.report_progress(round(last, 3), max(total, last), moment.line)
 
     return watch
-
-
-def _reply(app: App, report: Report, *, full: bool = False) -> CallToolResult:
-    app.after.start_soon(_deliver, app.explorer, report)
-    return wire.explored(report, full=full)
-
-
-async def _deliver(explorer: Explorer, report: Report) -> None:
-    try:
-        await explorer.delivered(report)
-    except AtlasError:
-        log.exception("delivery could not be noted problem=%s", report.problem.id)
 
 
 @contextmanager

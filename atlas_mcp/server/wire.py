@@ -123,8 +123,11 @@ class Stopped(BaseModel):
     spent: dict[str, float | int | None]
 
 
-def explored(report: Report, *, full: bool = False) -> CallToolResult:
-    """The reply of `explore` and `collect`, never longer than `MAX_CHARS`; `full` cuts less."""
+def explored(report: Report, *, full: bool = False) -> tuple[CallToolResult, list[str]]:
+    """The reply of `explore` and `collect`, and the ids of the evidence that it shows.
+
+    It is never longer than `MAX_CHARS`; `full` cuts less.
+    """
     view = next(
         (
             v
@@ -139,7 +142,8 @@ def explored(report: Report, *, full: bool = False) -> CallToolResult:
         for one in report.evidence[:MAX_LINKS]
     ]
     links.append(_link(f"atlas://problems/{report.problem.id}/evidence", "all evidence"))
-    return _result(bounded, _explored_text(bounded), links)
+    shown = [one.id for one in bounded.evidence]
+    return _result(bounded, _explored_text(bounded), links), shown
 
 
 def stopped(stop: StopReport) -> CallToolResult:
@@ -227,6 +231,8 @@ def facts(report: Report) -> str:
         parts.append("nothing explored yet")
     if report.pending:
         parts.append(f"{len(report.pending)} still running, collect(problem_id) waits for them")
+    if report.refusal:
+        parts.append(report.refusal)
     if report.left.calls is not None:
         parts.append(f"{report.left.calls:g} calls left")
     return "; ".join(parts) + "."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -24,7 +25,7 @@ from atlas_mcp.core.types import (
     Problem,
 )
 from atlas_mcp.evidence.codec import decode_evidence, encode_evidence
-from atlas_mcp.evidence.sqlite import SqliteStore, open_store
+from atlas_mcp.evidence.sqlite import LEASE_SECONDS, SqliteStore, open_store
 from atlas_mcp.explore.budget import admit
 from solvers.types import Attachment, Usage, WorstCase
 
@@ -92,20 +93,92 @@ async def test_evidence_that_was_never_delivered_is_given_before_a_new_call(tmp_
     async with open_store(tmp_path / "e.db") as store:
         (call,) = await claim(store)
         await store.finish(found(call))
+        await store.release([call.id])
         again = await store.claim(PROBLEM.id, CHOICE, 2, WORST, anything)
         assert [one.id for one in again.ready] == [call.id]
         assert [one.draw for one in again.new] == [2]
-        held = await store.claim(PROBLEM.id, CHOICE, 1, WORST, anything, held={call.id})
+        held = await store.claim(PROBLEM.id, CHOICE, 1, WORST, anything)
         assert not held.ready
+        await store.release([call.id])
+        released = await store.claim(PROBLEM.id, CHOICE, 1, WORST, anything)
+        assert [one.id for one in released.ready] == [call.id]
         await store.deliver([call.id])
         assert not (await store.claim(PROBLEM.id, CHOICE, 1, WORST, anything)).ready
+
+
+async def test_what_one_process_is_about_to_deliver_is_not_given_to_another(
+    tmp_path: Path,
+) -> None:
+    async with open_store(tmp_path / "e.db") as other:
+        async with open_store(tmp_path / "e.db") as store:
+            (call,) = await claim(store)
+            await store.finish(found(call))
+            assert not (await other.claim(PROBLEM.id, CHOICE, 1, WORST, anything)).ready
+        given = await other.claim(PROBLEM.id, CHOICE, 1, WORST, anything)
+        assert [one.id for one in given.ready] == [call.id]
+
+
+async def test_a_cap_that_stops_new_calls_lets_finished_evidence_through(tmp_path: Path) -> None:
+    def nothing(problem: Account, server: Account, calls: int, worst: WorstCase) -> None:
+        raise BudgetError("budget: nothing left")
+
+    async with open_store(tmp_path / "e.db") as store:
+        (call,) = await claim(store)
+        await store.finish(found(call))
+        await store.release([call.id])
+        given = await store.claim(PROBLEM.id, CHOICE, 3, WORST, nothing)
+        assert ([one.id for one in given.ready], given.new) == ([call.id], ())
+        assert "nothing left" in str(given.refusal)
+        with pytest.raises(BudgetError):
+            await store.claim(PROBLEM.id, CHOICE, 3, WORST, nothing)
+
+
+async def test_a_call_that_no_solver_began_costs_nothing(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "e.db") as store:
+        queued, begun = await claim(store, 2)
+        await store.finish(Evidence(call=queued, status="cancelled"))
+        await store.finish(Evidence(call=begun, status="cancelled", seconds=0.1))
+        account = await store.account(PROBLEM.id)
+        assert account.committed.calls == account.spent.calls == 1
+
+
+async def test_a_living_process_keeps_its_calls_whatever_the_clocks_say(tmp_path: Path) -> None:
+    async with open_store(tmp_path / "e.db", clock=lambda: 0.0) as store:
+        (call,) = await claim(store)
+        async with open_store(tmp_path / "e.db", clock=lambda: 1e6):
+            assert await store.finish(found(call))
+
+
+async def test_an_owner_that_cannot_be_seen_is_given_up_after_a_long_silence(
+    tmp_path: Path,
+) -> None:
+    now = 0.0
+    async with open_store(tmp_path / "e.db") as store:
+        (call,) = await claim(store)
+        _edit(tmp_path / "e.db", "UPDATE owners SET namespace = 'pid:[1]'")
+        watcher = SqliteStore(tmp_path / "e.db", monotonic=lambda: now)
+        assert await watcher.beat() == 0
+        now += LEASE_SECONDS - 1
+        assert await watcher.beat() == 0
+        _edit(tmp_path / "e.db", "UPDATE owners SET beat_at = beat_at + 1")
+        now += LEASE_SECONDS - 1  # it was heard of in between
+        assert await watcher.beat() == 0
+        now += LEASE_SECONDS
+        assert await watcher.beat() == 1
+        assert not await store.finish(found(call))
+        watcher.close()
+
+
+def _edit(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(statement)
 
 
 async def test_finishing_a_call_twice_keeps_the_first_evidence(tmp_path: Path) -> None:
     async with open_store(tmp_path / "e.db") as store:
         (call,) = await claim(store)
-        await store.finish(found(call, "42"))
-        await store.finish(found(call, "41"))
+        assert await store.finish(found(call, "42"))
+        assert not await store.finish(found(call, "41"))
         assert [one.answer for one in await store.evidence(PROBLEM.id)] == ["42"]
 
 

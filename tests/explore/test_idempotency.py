@@ -65,7 +65,9 @@ class World:
         assert len(report.evidence) == draws
         if fate == "told":
             self.told += [one.id for one in report.evidence]
-            await explorer.delivered(report)
+            await explorer.delivered([one.id for one in report.evidence])
+        else:
+            await explorer.undelivered([one.id for one in report.evidence])
 
 
 asks = st.tuples(
