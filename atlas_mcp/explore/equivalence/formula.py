@@ -12,7 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from atlas_mcp.explore.notation import ALIASES, FUNCTIONS, LETTERS, UnreadableError, tokens
+from atlas_mcp.explore.equivalence.notation import (
+    ALIASES,
+    FUNCTIONS,
+    LETTERS,
+    UnreadableError,
+    tokens,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

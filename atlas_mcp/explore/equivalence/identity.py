@@ -14,9 +14,16 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
-from atlas_mcp.explore.evaluation import CONSTANTS, Value, bounded, evaluated
-from atlas_mcp.explore.formula import EMPTY_SET, Apply, Collection, Node, Relation, Symbol
-from atlas_mcp.explore.notation import UnreadableError
+from atlas_mcp.explore.equivalence.evaluation import CONSTANTS, Value, bounded, evaluated
+from atlas_mcp.explore.equivalence.formula import (
+    EMPTY_SET,
+    Apply,
+    Collection,
+    Node,
+    Relation,
+    Symbol,
+)
+from atlas_mcp.explore.equivalence.notation import UnreadableError
 
 
 def formula_key(node: Node) -> str:
