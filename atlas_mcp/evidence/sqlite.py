@@ -19,7 +19,7 @@ from uuid import uuid4
 import anyio
 import anyio.to_thread
 
-from atlas_mcp.core.errors import BudgetError, CorruptStoreError, NewerStoreError, StoreError
+from atlas_mcp.core.errors import BudgetError, StoreError
 from atlas_mcp.core.ports import Admit, Claim, Label, ProblemRow
 from atlas_mcp.core.types import (
     Account,
@@ -38,16 +38,15 @@ from atlas_mcp.evidence.codec import (
     encode_conclusion,
     encode_evidence,
 )
+from atlas_mcp.evidence.file import connect, translated
 from atlas_mcp.evidence.owners import Owner, is_running, this_process
-from atlas_mcp.evidence.schema import APPLICATION_ID, MIGRATIONS, VERSION
-from solvers.types import Attachment, WorstCase
+from atlas_mcp.evidence.rows import PENDING, read_call, read_problem
+from atlas_mcp.evidence.verification import verify
+from solvers.types import WorstCase
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-BUSY_SECONDS = 30.0
-"""How long a write waits for other processes before it gives up."""
 
 BEAT_SECONDS = 5.0
 LEASE_SECONDS = 120.0
@@ -77,13 +76,13 @@ class SqliteStore:
         self._watched: dict[str, tuple[float, float]] = {}
         # One thread at a time per process; other processes wait inside SQLite.
         self._limiter = anyio.CapacityLimiter(1)
-        self._db = _connect(path)
+        self._db = connect(path)
 
     async def put_problem(self, problem: Problem) -> bool:
         return await self._run(self._put_problem, problem)
 
     async def problem(self, problem_id: str) -> Problem | None:
-        return await self._run(self._problem, problem_id)
+        return await self._run(partial(read_problem, self._db), problem_id)
 
     async def problems(self, *, limit: int = 100, prefix: str = "") -> list[ProblemRow]:
         return await self._run(self._problems, limit, prefix)
@@ -139,14 +138,14 @@ class SqliteStore:
 
     async def verify(self) -> list[str]:
         """Check every digest, id and reference in the file; return what is wrong, in words."""
-        return await self._run(self._verify)
+        return await self._run(partial(verify, self._db))
 
     async def beat(self) -> int:
         """Say that this owner is alive and mark the calls of dead owners lost; returns how many."""
         return await self._run(self._beat)
 
     async def _run(self, work: Callable[..., T], *args: Any) -> T:
-        with _translated(self._path):
+        with translated(self._path):
             return await anyio.to_thread.run_sync(partial(work, *args), limiter=self._limiter)
 
     @contextmanager
@@ -178,23 +177,6 @@ class SqliteStore:
                     ],
                 )
         return bool(added.rowcount)
-
-    def _problem(self, problem_id: str) -> Problem | None:
-        row = self._db.execute("SELECT * FROM problems WHERE id = ?", (problem_id,)).fetchone()
-        if row is None:
-            return None
-        files = self._db.execute(
-            "SELECT * FROM attachments WHERE problem_id = ? ORDER BY position", (problem_id,)
-        ).fetchall()
-        return Problem(
-            text=row["text"],
-            answer_kind=row["answer_kind"],
-            scope=row["scope"],
-            attachments=tuple(
-                Attachment(media_type=f["media_type"], name=f["name"], data=f["data"])
-                for f in files
-            ),
-        )
 
     def _problems(self, limit: int, prefix: str) -> list[ProblemRow]:
         rows = self._db.execute(
@@ -357,8 +339,8 @@ class SqliteStore:
         return None if row is None else decode_evidence(row["body"])
 
     def _pending(self, problem_id: str) -> list[Call]:
-        rows = self._db.execute(f"{_PENDING} AND c.problem_id = ? ORDER BY c.rowid", (problem_id,))
-        return [_call(row) for row in rows.fetchall()]
+        rows = self._db.execute(f"{PENDING} AND c.problem_id = ? ORDER BY c.rowid", (problem_id,))
+        return [read_call(row) for row in rows.fetchall()]
 
     def _account(self, problem_id: str | None) -> Account:
         if problem_id is None:
@@ -478,9 +460,9 @@ class SqliteStore:
 
     def _bury(self, db: sqlite3.Connection, owner: str) -> int:
         """Mark the calls of an owner lost and forget it; returns how many there were."""
-        rows = db.execute(f"{_PENDING} AND c.owner = ?", (owner,)).fetchall()
+        rows = db.execute(f"{PENDING} AND c.owner = ?", (owner,)).fetchall()
         for row in rows:
-            self._insert_evidence(db, _lost(_call(row)))
+            self._insert_evidence(db, _lost(read_call(row)))
         db.execute("DELETE FROM holds WHERE owner = ?", (owner,))
         db.execute("DELETE FROM owners WHERE id = ?", (owner,))
         return len(rows)
@@ -492,34 +474,6 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file at once, for whoever opened the store without `open_store`."""
         self._db.close()
-
-    # Verification
-
-    def _verify(self) -> list[str]:
-        faults = [
-            f"SQLite: {row[0]}"
-            for row in self._db.execute("PRAGMA integrity_check")
-            if row[0] != "ok"
-        ]
-        faults += [
-            f"row {row[1]} of {row[0]} refers to a missing row of {row[2]}"
-            for row in self._db.execute("PRAGMA foreign_key_check")
-        ]
-        for row in self._db.execute("SELECT id FROM problems").fetchall():
-            problem = self._problem(row["id"])
-            if problem is None or problem.id != row["id"]:
-                faults.append(f"problem {row['id']}: its content does not give this id")
-        for row in self._db.execute(f"{_CALLS} WHERE 1").fetchall():
-            if _call(row).choice.id != row["choice_id"]:
-                faults.append(f"choice {row['choice_id']}: its content does not give this id")
-            elif _call(row).id != row["id"]:
-                faults.append(f"call {row['id']}: its content does not give this id")
-        for row in self._db.execute("SELECT id, status, body, digest FROM evidence").fetchall():
-            faults += _evidence_faults(row)
-        for row in self._db.execute("SELECT seq, body, digest FROM conclusions").fetchall():
-            if body_digest(row["body"]) != row["digest"]:
-                faults.append(f"conclusion {row['seq']}: its content does not match its digest")
-        return faults
 
 
 @asynccontextmanager
@@ -534,7 +488,7 @@ async def open_store(
     Raises:
         NewerStoreError, CorruptStoreError, StoreError: the file cannot be used.
     """
-    with _translated(path):
+    with translated(path):
         store = await anyio.to_thread.run_sync(partial(SqliteStore, path, clock=clock))
     await store.beat()
 
@@ -562,98 +516,6 @@ async def open_store(
             await store._run(store.close)
 
 
-_CALLS = (
-    "SELECT c.id, c.problem_id, c.choice_id, c.draw, h.solver, h.effort, h.strategy, "
-    "h.instruction FROM calls c JOIN choices h ON h.id = c.choice_id"
-)
-_PENDING = f"{_CALLS} LEFT JOIN evidence e ON e.id = c.id WHERE e.id IS NULL"
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    if path.is_dir():
-        raise StoreError(f"the evidence store {path} is a folder: name a file in ATLAS_STORE")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA foreign_keys = ON")
-        _set_wal(db)
-        db.execute("PRAGMA synchronous = FULL")
-        _migrate(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _set_wal(db: sqlite3.Connection) -> None:
-    # Switching the journal mode does not honour the busy time-out when two processes
-    # create the file at once, so it is tried again for as long.
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL").fetchone()
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-
-
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version == VERSION:
-        return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        (mark,) = db.execute("PRAGMA application_id").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if mark not in (0, APPLICATION_ID) or (mark == 0 and tables):
-            raise CorruptStoreError(
-                f"{path} is a SQLite file of another program: name another file in ATLAS_STORE"
-            )
-        if version > VERSION:
-            raise NewerStoreError(
-                f"{path} was written by a newer atlas-mcp (schema {version}, this one knows "
-                f"{VERSION}): upgrade atlas-mcp, or name another file in ATLAS_STORE"
-            )
-        for migration in MIGRATIONS[version:]:
-            for statement in migration:
-                db.execute(statement)
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"the evidence store {path} cannot be used: {error}") from error
-    except (sqlite3.DatabaseError, ValueError) as error:
-        raise CorruptStoreError(
-            f"the evidence store {path} is damaged ({error}): move it aside or name another file "
-            "in ATLAS_STORE; 'atlas-mcp evidence verify' lists what is wrong"
-        ) from error
-    except OSError as error:
-        raise StoreError(f"the evidence store {path} cannot be used: {error}") from error
-
-
-def _call(row: sqlite3.Row) -> Call:
-    choice = Choice(
-        solver=row["solver"],
-        effort=row["effort"],
-        strategy=row["strategy"],
-        instruction=row["instruction"],
-    )
-    return Call(problem_id=row["problem_id"], choice=choice, draw=row["draw"])
-
-
 def _lost(call: Call) -> Evidence:
     fault = Fault(kind="lost", message="the server ended while this call was in flight")
     return Evidence(call=call, status="lost", fault=fault)
@@ -663,15 +525,3 @@ def _was_made(evidence: Evidence) -> bool:
     """Whether a solver began the call: one that was lost, or cancelled in the queue, is free."""
     queued = evidence.status == "cancelled" and not evidence.usage.requests and not evidence.seconds
     return evidence.status != "lost" and not queued
-
-
-def _evidence_faults(row: sqlite3.Row) -> list[str]:
-    if body_digest(row["body"]) != row["digest"]:
-        return [f"evidence {row['id']}: its content does not match its digest"]
-    try:
-        evidence = decode_evidence(row["body"])
-    except ValueError as error:
-        return [f"evidence {row['id']}: {error}"]
-    if evidence.id != row["id"] or evidence.status != row["status"]:
-        return [f"evidence {row['id']}: its content does not give this id and status"]
-    return []

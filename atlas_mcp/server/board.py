@@ -94,6 +94,8 @@ class Board:
     async def _on_subscribe(self, ctx: Any, params: SubscribeRequestParams) -> EmptyResult:
         connection = ctx.session._connection
         self._connections.add(connection)
+        # Those who left are forgotten, and what nobody listens to any more with them.
+        self._subscribed = {uri: left for uri, left in self._subscribed.items() if left}
         self._subscribed.setdefault(str(params.uri), WeakSet()).add(connection)
         return EmptyResult()
 
