@@ -6,13 +6,13 @@ same. Solver text is data: it is cleaned of control characters, cut to length an
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import asdict
 
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 from pydantic import BaseModel
 
+from atlas_mcp.core.cleaning import clean as clean
 from atlas_mcp.core.types import Call, Caps, Evidence, Fault, Problem, Spend, as_json
 from atlas_mcp.explore.ledger import Group
 from atlas_mcp.explore.service import Report, StopReport
@@ -236,16 +236,6 @@ def facts(report: Report) -> str:
     if report.left.calls is not None:
         parts.append(f"{report.left.calls:g} calls left")
     return "; ".join(parts) + "."
-
-
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-
-
-def clean(text: str) -> str:
-    """Text without control characters, terminal escapes and direction overrides."""
-    return _CONTROL.sub("", text)
 
 
 def cut(text: str, most: int) -> str:
