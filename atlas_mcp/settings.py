@@ -148,6 +148,17 @@ def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
     )
 
 
+Look = Literal["plain", "mono", "color"]
+
+
+def terminal_look(environ: Mapping[str, str] | None = None) -> Look:
+    """How a terminal may be written to: without cursor movements, without colours, or freely."""
+    environ = os.environ if environ is None else environ
+    if environ.get("TERM") == "dumb":
+        return "plain"
+    return "mono" if environ.get("NO_COLOR") else "color"
+
+
 def child_environment() -> dict[str, str]:
     """The environment that a server spawned by the host is given: the host's own."""
     return dict(os.environ)

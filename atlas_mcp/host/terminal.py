@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from typing import TextIO
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self, TextIO
 
+from atlas_mcp.core.cleaning import one_line
 from atlas_mcp.host.orchestrator import Explore, Outcome
 from atlas_mcp.host.replies import Amounts, Capsule, Ledger
+from atlas_mcp.settings import Look
 
 RELIABLE_SHARE = 3 / 8
 """Below this share of the votes an answer is called not reliable: at 3 of 8 votes the answers
@@ -16,54 +20,85 @@ _STYLES = {"dim": "2", "bold": "1", "green": "32", "red": "31", "yellow": "33"}
 _STATUS_STYLE = {"ok": "green", "failed": "red", "timeout": "red", "lost": "red"}
 
 
-class Terminal:
-    """A `Watch` that writes to a terminal, or plain lines where there is none."""
+_PLAIN_COLUMNS = 100
+"""Where there is no terminal whose width could be asked."""
 
-    def __init__(self, out: TextIO, *, indent: str = "  ") -> None:
+_LEAST_ANSWER, _MOST_ANSWER = 12, 40
+
+
+class Terminal:
+    """A `Watch` that writes to a terminal, or plain lines where there is none.
+
+    Leaving it takes away the line that moves.
+    """
+
+    def __init__(self, out: TextIO, *, indent: str = "  ", look: Look = "color") -> None:
         self._out = out
-        self._live = out.isatty()
+        self._live = out.isatty() and look != "plain"
+        self._colored = self._live and look == "color"
         self._indent = indent
         self._shown = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._clear()
 
     def dispatched(self, step: Explore) -> None:
         who = f"{step.solver}/{step.effort}/{step.strategy}"
         self._transient(f"{self._indent}→ {step.draws} × {who} dispatched")
 
     def progress(self, line: str) -> None:
-        self._transient(f"{self._indent}… {line}")
+        self._transient(f"{self._indent}… {one_line(line)}")
 
     def found(self, capsule: Capsule) -> None:
-        choice = f"{capsule.solver}/{capsule.effort}/{capsule.strategy}"
-        status = self.style(f"{capsule.status:<9}", _STATUS_STYLE.get(capsule.status, "yellow"))
-        what = capsule.answer if capsule.answer is not None else capsule.error or ""
+        choice = one_line(f"{capsule.solver}/{capsule.effort}/{capsule.strategy}", 60)
+        head = f"{self._indent}#{capsule.draw:<3}{choice:<22}"
+        status = f"{capsule.status:<9}"
         tokens = "     – tok" if capsule.tokens is None else f"{capsule.tokens:>6,} tok"
-        self.line(
-            f"{self._indent}#{capsule.draw:<3}{choice:<30} {status} {_short(what, 24):<24} "
-            f"{tokens} {capsule.seconds:6.1f} s"
-        )
+        tail = f" {tokens} {capsule.seconds:6.1f} s"
+        room = self._columns() - len(f"{head} {status} {tail}")
+        if room < _LEAST_ANSWER:  # on a narrow terminal the answer counts for more
+            tail, room = "", max(room + len(tail), _LEAST_ANSWER)
+        room = min(room, _MOST_ANSWER)
+        style = _STATUS_STYLE.get(capsule.status, "yellow")
+        answer = one_line(capsule.answer or "", room)
+        self.line(f"{head} {self.style(status, style)} {answer:<{room}}{tail}".rstrip())
+        if capsule.error:  # whole, since its cure comes last
+            self.line(f"{self._indent}    {one_line(capsule.error)}")
 
     def counted(self, ledger: Ledger) -> None:
         if not ledger.answers:
             self.line(f"{self._indent}ledger  no readable answer in {ledger.asked} calls")
             return
-        votes = "  ".join(
-            f"{_short(one.answer, 16)} {'■' * min(one.count, 12)} {one.count}"
-            for one in ledger.answers[:5]
-        )
-        more = f"  +{len(ledger.answers) - 5} more" if len(ledger.answers) > 5 else ""
         sure = ledger.leader_probability
         alone = sure is None or ledger.ok < 2
         leads = "" if alone else f"   leads with P {_probability(sure or 0.0)}"
-        self.line(self.style(f"{self._indent}ledger  {votes}{more}{leads}", "dim"))
+        head = f"{self._indent}ledger  "
+        length, bar = (16, 12) if self._columns() >= 80 else (10, 5)
+        votes = [
+            f"{one_line(one.answer, length)} {'■' * min(one.count, bar)} {one.count}"
+            for one in ledger.answers
+        ]
+        room = self._columns() - len(head + leads)
+        self.line(self.style(f"{head}{_as_many_as_fit(votes, room)}{leads}", "dim"))
 
     def concluded(self, outcome: Outcome) -> None:
         name = f"{self._indent}{self.style(outcome.orchestrator, 'bold')}"
         if outcome.answer is None:
-            self.line(f"{name}: {self.style('abstains', 'yellow')}, {outcome.because}")
+            because = one_line(outcome.because)
+            self.line(f"{name}: {self.style('abstains', 'yellow')}, {because}")
             return
         forced = " (stopped by the cap)" if outcome.forced else ""
         self.line(
-            f"{name}: {self.style(_short(outcome.answer, 60), 'bold')}  {outcome.because}"
+            f"{name}: {self.style(one_line(outcome.answer, 60), 'bold')}  "
+            f"{one_line(outcome.because)}"
             f"{confidence_words(outcome)}{forced}"
         )
 
@@ -73,19 +108,23 @@ class Terminal:
         self._out.flush()
 
     def style(self, text: str, name: str) -> str:
-        return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if self._live else text
+        return f"\x1b[{_STYLES[name]}m{text}\x1b[0m" if self._colored else text
+
+    def _columns(self) -> int:
+        return shutil.get_terminal_size().columns if self._live else _PLAIN_COLUMNS
 
     def _transient(self, text: str) -> None:
         if not self._live:
             return
         self._clear()
-        self._out.write(text[: shutil.get_terminal_size().columns - 1])
+        self._out.write(text[: self._columns() - 1])
         self._out.flush()
         self._shown = True
 
     def _clear(self) -> None:
         if self._shown:
             self._out.write("\r\x1b[2K")
+            self._out.flush()
             self._shown = False
 
 
@@ -105,9 +144,20 @@ def amount_words(spent: Amounts) -> str:
     """An amount on one line; unknown parts say so."""
     tokens = "unknown tokens" if spent.tokens is None else f"{spent.tokens:,} tokens"
     usd = "unknown cost" if spent.usd is None else f"${spent.usd:.4f}"
-    return f"{spent.calls} calls, {tokens}, {usd}, {spent.seconds or 0:.1f} solver seconds"
+    seconds = "unknown" if spent.seconds is None else f"{spent.seconds:.1f}"
+    return f"{_calls(spent.calls)}, {tokens}, {usd}, {seconds} solver seconds"
 
 
-def _short(text: str, most: int) -> str:
-    line = " ".join("".join(c for c in text if c.isprintable() or c.isspace()).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+def _calls(count: int | None) -> str:
+    return "unknown calls" if count is None else f"{count} call{'' if count == 1 else 's'}"
+
+
+def _as_many_as_fit(votes: Sequence[str], room: int) -> str:
+    """The first votes that fit, at least one and at most five, and how many are left out."""
+    shown = min(len(votes), 5)
+    while True:
+        more = len(votes) - shown
+        line = "  ".join(votes[:shown]) + (f"  +{more} more" if more else "")
+        if len(line) <= room or shown == 1:
+            return line
+        shown -= 1
