@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,29 @@ def as_dict(task: Task, outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def check(folder: Path) -> None:
+    """Make `folder` and try to write into it, so that a run need not end to learn that it cannot.
+
+    Raises:
+        OSError: it cannot be made or written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder):
+        pass
+
+
 def save(folder: Path, task: Task, outcome: Outcome) -> Path:
-    """Write a run under `folder` and return the file."""
+    """Write a run under `folder` and return the file.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     path = folder / f"{stamp}-{outcome.problem_id or 'nothing'}.json"
     staged = path.with_suffix(".tmp")
-    staged.write_text(json.dumps(as_dict(task, outcome), ensure_ascii=False, indent=1), "utf-8")
+    text = json.dumps(as_dict(task, outcome), ensure_ascii=False, indent=1)
+    # A lone surrogate becomes the escape that JSON has for it.
+    staged.write_bytes(text.encode("utf-8", "backslashreplace"))
     os.replace(staged, path)
     return path
