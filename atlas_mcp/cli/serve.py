@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+from functools import partial
 from typing import Any
 
 from atlas_mcp.cli.options import add_roster, add_store, command, settings
+from atlas_mcp.core.errors import SetupError
 
 
 def add_command(commands: Any) -> None:
@@ -43,9 +45,15 @@ def run(args: argparse.Namespace) -> int:
         from atlas_mcp.server.http import parse_address, serve_http
 
         host, port = parse_address(args.http)
-        anyio.run(serve_http, server, host, port, args.allowed_host)
+        anyio.run(partial(serve_http, server, host, port, args.allowed_host, ready=_say_ready))
     else:
+        if sys.stdin is None:
+            raise SetupError("standard input is closed: a host must speak over it, or use --http")
         from atlas_mcp.server.stdio import serve_stdio
 
         anyio.run(serve_stdio, server)
     return 0
+
+
+def _say_ready(url: str) -> None:
+    print(f"atlas-mcp: serving at {url}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -100,7 +101,36 @@ async def test_sigterm_ends_the_http_server_and_keeps_what_it_had(tmp_path: Path
         assert await store.pending(row.id) == []
 
 
-@pytest.mark.parametrize("text", ["", "8000", ":8000", "host:", "host:port", "host:99999"])
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_port_0_is_any_free_port_and_the_server_says_which(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    env = environment(tmp_path, **scripted_atlas(tmp_path))
+    command = atlas("serve", "--http", "127.0.0.1:0")
+    with anyio.fail_after(WAIT):
+        async with await anyio.open_process(command, env=env, stdin=None) as process:
+            try:
+                assert process.stderr is not None
+                said = (await process.stderr.receive()).decode()
+                address = re.fullmatch(
+                    r"atlas-mcp: serving at (http://127\.0\.0\.1:\d+/mcp)\n", said
+                )
+                assert address is not None
+                async with Client(address[1]) as client:
+                    assert len((await client.list_tools()).tools) == 3
+                process.send_signal(how)
+                assert await process.wait() == 0
+                with pytest.raises(anyio.EndOfStream):
+                    await process.stderr.receive()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8000", ":8000", "host:", "host:port", "host:99999", "host:²", "host:9999999999"]
+)
 def test_a_wrong_address_is_refused(text: str) -> None:
     with pytest.raises(BadRequestError, match="HOST:PORT"):
         parse_address(text)
