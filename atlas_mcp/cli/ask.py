@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from atlas_mcp.cli.faults import EXIT_FAILED
 from atlas_mcp.cli.options import add_json, add_roster, add_store, command, print_json, settings
 from atlas_mcp.core.errors import BadRequestError
 from solvers.types import ANSWER_KINDS, EFFORTS
@@ -30,13 +32,42 @@ def add_command(commands: Any) -> None:
         metavar="RULE",
         help="greedy, vote:CALLS, agree:ANSWERS or confident:PROBABILITY (default: agree:3)",
     )
-    parser.add_argument("--solver", default="auto", help="solver of the roster (default: auto)")
-    parser.add_argument("--effort", choices=EFFORTS, default="medium")
-    parser.add_argument("--strategy", default="direct", help="strategy (default: direct)")
-    parser.add_argument("--answer-kind", choices=ANSWER_KINDS, default="auto")
-    parser.add_argument("--attach", action="append", default=[], metavar="FILE", help="an image")
-    parser.add_argument("--max-calls", type=int, help="cap on solver calls of this run")
-    parser.add_argument("--scope", default="", help="keep this run's evidence apart under a name")
+    parser.add_argument(
+        "--solver", default="auto", metavar="NAME", help="solver of the roster (default: auto)"
+    )
+    parser.add_argument(
+        "--effort",
+        choices=EFFORTS,
+        default="medium",
+        metavar="EFFORT",
+        help=f"{', '.join(EFFORTS)} (default: medium)",
+    )
+    parser.add_argument(
+        "--strategy", default="direct", metavar="NAME", help="how to ask (default: direct)"
+    )
+    parser.add_argument(
+        "--answer-kind",
+        choices=ANSWER_KINDS,
+        default="auto",
+        metavar="KIND",
+        help=f"how answers are compared: {', '.join(ANSWER_KINDS)} (default: auto)",
+    )
+    parser.add_argument(
+        "--attach",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="an image that belongs to the problem; may be given several times",
+    )
+    parser.add_argument(
+        "--max-calls", type=int, metavar="N", help="cap on solver calls of this run"
+    )
+    parser.add_argument(
+        "--scope",
+        default="",
+        metavar="NAME",
+        help="keep this run's evidence apart from other runs on the same problem",
+    )
     parser.add_argument(
         "--server", metavar="URL", help="use a running server instead of starting one"
     )
@@ -44,7 +75,10 @@ def add_command(commands: Any) -> None:
         "--in-process", action="store_true", help="run the server inside this process"
     )
     parser.add_argument(
-        "--transcript", type=Path, metavar="FOLDER", help="where to save the run as JSON"
+        "--transcript",
+        type=Path,
+        metavar="FOLDER",
+        help="where to save the run as JSON (default: transcripts, beside the store)",
     )
     add_roster(parser)
     add_store(parser)
@@ -54,11 +88,12 @@ def add_command(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.max_calls is not None and args.max_calls < 1:
         raise BadRequestError("--max-calls must be at least 1")
-    text = sys.stdin.read() if args.problem == "-" else args.problem
+    text = _standard_input() if args.problem == "-" else args.problem
     if not text.strip():
         raise BadRequestError("the problem is empty")
     import anyio
 
+    from atlas_mcp.host import transcript
     from atlas_mcp.host.orchestrator import Explore, Task
     from atlas_mcp.host.rules import rule
 
@@ -71,24 +106,46 @@ def run(args: argparse.Namespace) -> int:
         max_calls=args.max_calls,
         attachments=tuple(args.attach),
     )
+    if args.transcript is not None:
+        transcript.check(args.transcript)  # before the run is paid for
     return anyio.run(_ask, args, task, orchestrator)
+
+
+def _standard_input() -> str:
+    if sys.stdin is None:
+        raise BadRequestError("standard input is closed: pass the problem as an argument")
+    try:
+        text = sys.stdin.read()
+        text.encode("utf-8")  # some locales let bytes that are no text pass as lone surrogates
+    except OSError as error:
+        raise BadRequestError(f"standard input cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise BadRequestError(
+            f"standard input is not valid {sys.stdin.encoding} text ({error}): convert it first"
+        ) from error
+    return text
 
 
 async def _ask(args: argparse.Namespace, task: Task, orchestrator: Any) -> int:
     from atlas_mcp.host import transcript
     from atlas_mcp.host.connection import connect
+    from atlas_mcp.host.orchestrator import Quiet
     from atlas_mcp.host.orchestrator import run as run_task
     from atlas_mcp.host.terminal import Terminal
+    from atlas_mcp.settings import terminal_look
 
     chosen = settings(args)
-    terminal = None if args.json else Terminal(sys.stdout)
-    async with connect(_target(args, chosen)) as client:
-        outcome = await run_task(client, task, orchestrator, terminal)
-    saved = transcript.save(args.transcript or chosen.store.parent / "transcripts", task, outcome)
+    with Terminal(sys.stdout, look=terminal_look()) as terminal:
+        async with connect(_target(args, chosen)) as client:
+            watch = Quiet() if args.json else terminal
+            outcome = await run_task(client, task, orchestrator, watch)
+    saved = _save(args.transcript or chosen.store.parent / "transcripts", task, outcome)
     if args.json:
         print_json(transcript.as_dict(task, outcome))
     else:
-        _print_summary(outcome, saved)
+        _print_summary(outcome, args, saved)
+    if saved is None and args.transcript is not None:
+        return EXIT_FAILED
     return EXIT_ABSTAINED if outcome.abstained else 0
 
 
@@ -108,9 +165,26 @@ def _target(args: argparse.Namespace, chosen: Settings) -> Target:
     return spawned(options, child_environment())
 
 
-def _print_summary(outcome: Outcome, saved: Path) -> None:
+def _print_summary(outcome: Outcome, args: argparse.Namespace, saved: Path | None) -> None:
     from atlas_mcp.host.terminal import amount_words
 
     print(f"  spent: {amount_words(outcome.ledger.spent)}")
-    print(f"  record: atlas-mcp evidence show {outcome.problem_id}")
-    print(f"  transcript: {saved}")
+    if args.server:
+        print(f"  record: {outcome.problem_id} in the store of {args.server}")
+    else:
+        store = f" --store {shlex.quote(str(args.store))}" if args.store else ""
+        print(f"  record: atlas-mcp evidence show {outcome.problem_id}{store}")
+    if saved is not None:
+        print(f"  transcript: {saved}")
+
+
+def _save(folder: Path, task: Task, outcome: Outcome) -> Path | None:
+    """Save the transcript. The result must not be lost for it, so a failure is only told."""
+    from atlas_mcp.host import transcript
+
+    try:
+        return transcript.save(folder, task, outcome)
+    except OSError as error:
+        fault = f"the transcript could not be written to {folder}: {error.strerror}"
+        print(f"atlas-mcp: {fault}", file=sys.stderr)
+        return None

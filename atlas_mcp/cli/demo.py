@@ -30,7 +30,9 @@ def add_command(commands: Any) -> None:
         run,
         "answer bundled problems with a local model in three ways, and compare them",
     )
-    parser.add_argument("--problems", type=int, default=12, help="how many (default: 12)")
+    parser.add_argument(
+        "--problems", type=int, default=12, metavar="N", help="how many (default: 12)"
+    )
     parser.add_argument(
         "--small", action="store_true", help="the 0.5B model: half the download, faster, weaker"
     )
@@ -81,13 +83,13 @@ async def _demo(args: argparse.Namespace, chosen: Settings, replaying: str | Non
     from atlas_mcp.host import demo
     from atlas_mcp.host.connection import connect, spawned
     from atlas_mcp.host.terminal import Terminal
-    from atlas_mcp.settings import child_environment
+    from atlas_mcp.settings import child_environment, terminal_look
 
     out = sys.stderr if args.json else sys.stdout
-    terminal = Terminal(out, indent="    ")
     solver = SMALL if args.small and replaying is None else LARGE
     store = args.store or chosen.store.with_name("demo.db")
     with ExitStack() as stack:
+        terminal = stack.enter_context(Terminal(out, indent="    ", look=terminal_look()))
         options = ["--store", str(store)]
         if replaying is not None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

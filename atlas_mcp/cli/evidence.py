@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -10,8 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atlas_mcp.cli.options import add_json, add_store, command, print_json, settings
-from atlas_mcp.core.errors import BadRequestError, NotFoundError
+from atlas_mcp.cli.faults import EXIT_FAILED, leaves
+from atlas_mcp.cli.options import add_json, add_store, command, command_group, print_json, settings
+from atlas_mcp.core.cleaning import clean, one_line
+from atlas_mcp.core.errors import BadRequestError, CorruptStoreError, NotFoundError
 
 if TYPE_CHECKING:
     from atlas_mcp.core.types import Evidence
@@ -19,26 +23,37 @@ if TYPE_CHECKING:
 
 Work = Callable[["SqliteStore", argparse.Namespace], Awaitable[int]]
 
+MOST_LISTED = 1_000_000
+
 
 def add_command(commands: Any) -> None:
     help = "list, show, verify, export and label stored evidence"
-    verbs = commands.add_parser("evidence", help=help, description=help).add_subparsers(
-        required=True, metavar="VERB"
-    )
+    verbs = command_group(commands, "evidence", help)
     listing = _verb(verbs, "list", _list, "list the stored problems, newest first")
-    listing.add_argument("--limit", type=int, default=20, help="how many (default: 20)")
+    listing.add_argument(
+        "--limit", type=int, default=20, metavar="N", help="how many (default: 20)"
+    )
     show = _verb(verbs, "show", _show, "show a problem or one piece of evidence")
-    show.add_argument("id", help="a problem id (p_…) or an evidence id (e_…)")
-    _verb(verbs, "verify", _verify, "check every digest, id and reference in the store")
+    show.add_argument("id", type=_id, help="a problem id (p_…) or an evidence id (e_…)")
+    check = command(verbs, "verify", _verify, "check every digest, id and reference in the store")
+    add_store(check)
+    add_json(check)
     export = _verb(verbs, "export", _export, "write the evidence as a pool of recorded answers")
     export.add_argument("folder", type=Path, help="folder of the pool; it is made")
     export.add_argument(
-        "--problem", action="append", default=[], metavar="ID", help="only this problem"
+        "--problem",
+        type=_id,
+        action="append",
+        default=[],
+        metavar="ID",
+        help="only this problem; may be given several times",
     )
     label = _verb(verbs, "label", _label, "record whether an answer was right")
-    label.add_argument("id", help="an evidence id (e_…)")
-    label.add_argument("verdict", choices=("right", "wrong"))
-    label.add_argument("--source", default="person", help="who says so (default: person)")
+    label.add_argument("id", type=_id, help="an evidence id (e_…)")
+    label.add_argument("verdict", choices=("right", "wrong"), help="whether the answer is right")
+    label.add_argument(
+        "--source", default="person", metavar="WHO", help="who says so (default: person)"
+    )
 
 
 def _verb(verbs: Any, name: str, work: Work, help: str) -> argparse.ArgumentParser:
@@ -54,8 +69,7 @@ def _with_store(work: Work, args: argparse.Namespace) -> int:
     from atlas_mcp.evidence.sqlite import open_store
 
     path = settings(args).store
-    if not path.exists():
-        raise BadRequestError(f"there is no evidence store at {path} yet; name one with --store")
+    _check_store(path)
 
     async def opened() -> int:
         async with open_store(path) as store:
@@ -64,7 +78,23 @@ def _with_store(work: Work, args: argparse.Namespace) -> int:
     return anyio.run(opened)
 
 
+def _check_store(path: Path) -> None:
+    if not path.exists():
+        raise BadRequestError(f"there is no evidence store at {path} yet; name one with --store")
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(len(_SQLITE))
+        if start not in (_SQLITE, b""):
+            raise BadRequestError(f"{path} is no evidence store; name one with --store")
+
+
+_SQLITE = b"SQLite format 3\0"
+"""What every SQLite file starts with, once something is in it."""
+
+
 async def _list(store: SqliteStore, args: argparse.Namespace) -> int:
+    if not 1 <= args.limit <= MOST_LISTED:
+        raise BadRequestError(f"--limit must be from 1 to {MOST_LISTED}")
     rows = await store.problems(limit=args.limit)
     if args.json:
         print_json([asdict(row) for row in rows])
@@ -72,8 +102,13 @@ async def _list(store: SqliteStore, args: argparse.Namespace) -> int:
     for row in rows:
         when = datetime.fromtimestamp(row.created_at, UTC).strftime("%Y-%m-%d %H:%M")
         mark = "concluded" if row.concluded else "open"
-        text = _line(row.text, 60)
-        print(f"{row.id}  {when}  {row.calls:>4} calls  {mark:<9}  {text}")
+        calls = f"{row.calls:>4} call{' ' if row.calls == 1 else 's'}"
+        head = f"{row.id}  {when}  {calls}  {mark:<9}"
+        room = _columns() - len(head) - 2
+        if room < 20:  # on a narrow terminal the problem has a line of its own
+            print(f"{head.rstrip()}\n    {one_line(row.text, _columns() - 4)}")
+        else:
+            print(f"{head}  {one_line(row.text, room)}")
     if not rows:
         print("no problems stored yet")
     return 0
@@ -84,7 +119,7 @@ async def _show(store: SqliteStore, args: argparse.Namespace) -> int:
         one = await store.evidence_by_id(args.id)
         if one is None:
             raise NotFoundError(f"no finished evidence {args.id}; 'evidence list' shows problems")
-        print_json(asdict(one)) if args.json else _print_evidence(one, whole=True)
+        print_json(asdict(one)) if args.json else _print_whole(one)
         return 0
     problem = await store.problem(args.id)
     if problem is None:
@@ -105,25 +140,34 @@ async def _show(store: SqliteStore, args: argparse.Namespace) -> int:
             }
         )
         return 0
-    print(f"{problem.id}  {problem.text}\n")
+    print(f"{problem.id}  {clean(problem.text)}\n")
     for one in evidence:
         _print_evidence(one)
         if one.id in labels:
             label = labels[one.id]
-            print(f"    {'right' if label.correct else 'wrong'} says {label.source}")
+            print(f"    {'right' if label.correct else 'wrong'} says {one_line(label.source)}")
     for conclusion in conclusions:
-        what = "abstained" if conclusion.abstain else f"concluded {conclusion.answer!r}"
-        print(f"{what}: {conclusion.because}")
+        what = "abstained" if conclusion.abstain else f"concluded “{one_line(conclusion.answer)}”"
+        print(f"{what}: {one_line(conclusion.because)}")
     return 0
 
 
-async def _verify(store: SqliteStore, args: argparse.Namespace) -> int:
-    faults = await store.verify()
+def _verify(args: argparse.Namespace) -> int:
+    faults: list[str] = []
+
+    async def check(store: SqliteStore, _: argparse.Namespace) -> int:
+        faults.extend(await store.verify())
+        return 0
+
+    try:
+        _with_store(check, args)
+    except* CorruptStoreError as damaged:  # its text advises to run this very command
+        faults.extend(f"SQLite: {one.__cause__ or one}" for one in leaves(damaged))
     if args.json:
         print_json({"faults": faults})
     else:
-        print("\n".join(faults) or "every digest, id and reference is right")
-    return 1 if faults else 0
+        print(clean("\n".join(faults)) or "every digest, id and reference is right")
+    return EXIT_FAILED if faults else 0
 
 
 async def _export(store: SqliteStore, args: argparse.Namespace) -> int:
@@ -164,25 +208,32 @@ async def _label(store: SqliteStore, args: argparse.Namespace) -> int:
     return 0
 
 
-def _print_evidence(one: Evidence, *, whole: bool = False) -> None:
+def _print_evidence(one: Evidence) -> None:
     choice = one.call.choice
-    tokens = "unknown" if one.usage.total_tokens is None else f"{one.usage.total_tokens:,}"
-    what = one.answer if one.answer is not None else one.fault.message if one.fault else ""
-    print(
-        f"{one.id}  {choice.solver}/{choice.effort}/{choice.strategy} #{one.call.draw}  "
-        f"{one.status}  {_line(what, 60)}  {tokens} tokens  {one.seconds:.1f} s"
-    )
-    if whole:
-        for name in ("answer", "approach", "reasoning", "confidence", "model", "text"):
-            value = getattr(one, name)
-            if value not in (None, ""):
-                print(f"  {name}: {_clean(str(value))}")
+    tokens = "–" if one.usage.total_tokens is None else f"{one.usage.total_tokens:,}"
+    made = one_line(f"{choice.solver}/{choice.effort}/{choice.strategy} #{one.call.draw}")
+    head = f"{one.id}  {made:<26}  {one.status:<9}  {tokens:>6} tok  {one.seconds:6.1f} s"
+    print(f"{head}  {one_line(one.answer or '', 60)}".rstrip())
+    if one.fault:  # whole, since its cure comes last
+        print(f"    {one_line(f'{one.fault.kind}: {one.fault.message}')}")
 
 
-def _line(text: str, most: int) -> str:
-    folded = " ".join(_clean(text).split())
-    return folded if len(folded) <= most else folded[: most - 1] + "…"
+def _print_whole(one: Evidence) -> None:
+    _print_evidence(one)
+    print(f"  problem: {one.call.problem_id}")
+    if one.call.choice.instruction:
+        print(f"  instruction: {clean(one.call.choice.instruction)}")
+    for name in ("answer", "approach", "reasoning", "confidence", "model", "text"):
+        value = getattr(one, name)
+        if value not in (None, ""):
+            print(f"  {name}: {clean(str(value))}")
 
 
-def _clean(text: str) -> str:
-    return "".join(c for c in text if c.isprintable() or c in "\n\t")
+def _id(text: str) -> str:
+    """An id that can be looked up and shown, whatever bytes were typed."""
+    return one_line(text.encode(errors="replace").decode())
+
+
+def _columns() -> int:
+    """The width of the terminal; whoever reads a pipe takes long lines."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from atlas_mcp.cli.options import add_json, command, print_json, settings
+from atlas_mcp.cli.options import add_json, command, command_group, print_json, settings
 
 if TYPE_CHECKING:
     from solvers.pulling import Progress
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 
 def add_command(commands: Any) -> None:
     help = "list, fetch and locate the embedded models"
-    verbs = commands.add_parser("models", help=help, description=help).add_subparsers(
-        required=True, metavar="VERB"
-    )
+    verbs = command_group(commands, "models", help)
     add_json(command(verbs, "list", _list, "show the embedded models and which are here"))
     pull = command(verbs, "pull", _pull, "fetch a model's weights and check their digest")
-    pull.add_argument("name", help="a name of 'models list'")
+    pull.add_argument("name", metavar="NAME", help="a name of 'models list'")
     path = command(verbs, "path", _path, "print where a model's weights lie")
-    path.add_argument("name", help="a name of 'models list'")
+    path.add_argument("name", metavar="NAME", help="a name of 'models list'")
 
 
 def _list(args: argparse.Namespace) -> int:

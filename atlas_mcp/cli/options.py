@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,21 @@ Run = Callable[[argparse.Namespace], int]
 
 def command(commands: Any, name: str, run: Run, help: str) -> argparse.ArgumentParser:
     """Add a command that calls `run`."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help)
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=_sentence(help)
+    )
     parser.set_defaults(run=run)
     return parser
+
+
+def command_group(commands: Any, name: str, help: str) -> Any:
+    """Add a command whose verbs are commands of their own; add those to what this returns."""
+    parser = commands.add_parser(name, help=help, description=_sentence(help))
+    return parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+
+def _sentence(help: str) -> str:
+    return f"{help[0].upper()}{help[1:]}."
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:
@@ -50,4 +63,6 @@ def settings(args: argparse.Namespace) -> Settings:
 
 
 def print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    # Where the encoding lacks a character, the escapes of JSON still say which it is.
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json.dumps(value, ensure_ascii=ascii_only, indent=2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -14,57 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-WAIT = 60.0
-
-ROSTER = """
-[solvers.known]
-api = "scripted"
-answers = ["42", "41", "42"]
-"""
-
-
-class Shell:
-    """Runs atlas-mcp with its own store and settings."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "roster.toml").write_text(ROSTER)
-        self.env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("ATLAS_")},
-            "ATLAS_STORE": str(folder / "evidence.db"),
-            "ATLAS_ROSTER": str(folder / "roster.toml"),
-            "ATLAS_MODELS_FOLDER": str(folder / "models"),
-        }
-
-    def __call__(
-        self, *arguments: str, env: dict[str, str] | None = None, stdin: str = ""
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "atlas_mcp", *arguments],
-            env={**self.env, **(env or {})},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=WAIT,
-        )
-
-    def json(self, *arguments: str) -> Any:
-        done = self(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-
-@pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
-
-
-@pytest.fixture
-def asked(shell: Shell) -> dict[str, Any]:
-    """A run that is in the store."""
-    found: dict[str, Any] = shell.json("ask", "What is 6 × 7?", "--orchestrator", "vote:3")
-    return found
+from shell import WAIT, Shell
 
 
 def test_ask_shows_calls_ledger_answer_and_where_the_record_is(shell: Shell) -> None:
@@ -172,6 +123,40 @@ def test_labelled_evidence_is_exported_and_replayed_without_a_model(
     other = json.loads(shell("ask", "Another?", "--json", env=env).stdout)
     assert other["abstained"]
     assert "recording_miss" in other["evidence"][0]["error"]
+
+
+def test_the_error_of_a_failed_call_is_shown_whole(shell: Shell, asked: dict[str, Any]) -> None:
+    assert shell("evidence", "export", str(shell.folder / "pool")).returncode == 0
+    shell.roster('[solvers.known]\napi = "replay"\npool = "pool"\n')
+    failed = json.loads(shell("ask", "Another?", "--json").stdout)
+    (one, *_) = failed["evidence"]
+    assert len(one["error"]) > 60
+    for arguments in (
+        ("ask", "Another?", "--orchestrator", "greedy"),
+        ("evidence", "show", failed["problem_id"]),
+        ("evidence", "show", one["id"]),
+    ):
+        assert one["error"] in shell(*arguments).stdout
+
+
+def test_what_is_stored_cannot_steer_the_terminal(shell: Shell) -> None:
+    shell.roster('[solvers.sly]\napi = "scripted"\nanswers = ["\\u001b[2J4\\u202e2"]\n')
+    found = shell.json("ask", "P \x1b[31mred", "--orchestrator", "greedy")
+    shown = [
+        shell("ask", "P \x1b[31mred").stdout,
+        shell("evidence", "list").stdout,
+        shell("evidence", "show", found["problem_id"]).stdout,
+        shell("evidence", "show", found["evidence"][0]["id"]).stdout,
+    ]
+    assert all("42" in one or "P red" in one for one in shown)
+    assert not {"\x1b", "\u202e"} & set("".join(shown))
+
+
+def test_the_record_is_named_where_it_can_be_found(shell: Shell) -> None:
+    other = shell.folder / "an other.db"
+    done = shell("ask", "P", "--orchestrator", "greedy", "--store", str(other))
+    (command,) = re.findall(r"record: atlas-mcp (.*)", done.stdout)
+    assert "known/medium/direct" in shell(*shlex.split(command)).stdout
 
 
 def test_an_export_refuses_a_problem_that_is_not_stored(
