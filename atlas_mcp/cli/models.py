@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +65,9 @@ class ProgressBar:
     """Shows a download on standard error, one line that moves or, without a terminal, a few."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
+        from atlas_mcp.settings import terminal_look
+
+        self._live = sys.stderr.isatty() and terminal_look() != "plain"
         self._tenth = -1
         self._open = False
 
@@ -73,7 +76,9 @@ class ProgressBar:
         words = f"{progress.source}: {progress.done / 1e6:,.0f} of {progress.total / 1e6:,.0f} MB"
         if self._live:
             filled = "█" * int(share * 30)
-            sys.stderr.write(f"\r\x1b[2K{filled:<30} {share:>4.0%}  {words}")
+            # A line that broke could not be taken back.
+            line = f"{share:>4.0%}  {filled:<30}  {words}"[: shutil.get_terminal_size().columns - 1]
+            sys.stderr.write(f"\r\x1b[2K{line}")
             self._open = True
         elif int(share * 10) != self._tenth:
             self._tenth = int(share * 10)
