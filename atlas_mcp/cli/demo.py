@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -126,7 +127,7 @@ def _write_roster(folder: Path, roster: dict[str, Any]) -> Path:
 def _notes(n: int, replaying: str | None, store: Path) -> list[str]:
     notes = [
         f"n = {n}: with intervals this wide no method is shown to be the better one.",
-        f"Everything is kept: atlas-mcp evidence list --store {store}",
+        f"Everything is kept: atlas-mcp evidence list --store {shlex.quote(str(store))}",
     ]
     if replaying is not None:
         notes.insert(0, "REPLAY: recorded answers of the 1.5B model; their tokens are unknown.")

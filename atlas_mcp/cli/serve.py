@@ -15,7 +15,9 @@ from atlas_mcp.core.errors import SetupError
 def add_command(commands: Any) -> None:
     parser = command(commands, "serve", run, "run the MCP server, over stdio by default")
     parser.add_argument(
-        "--http", metavar="HOST:PORT", help="serve streamable HTTP at /mcp instead of stdio"
+        "--http",
+        metavar="HOST:PORT",
+        help="serve streamable HTTP at /mcp instead of stdio; port 0 is any free one",
     )
     parser.add_argument(
         "--allowed-host",

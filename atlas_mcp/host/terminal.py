@@ -59,7 +59,7 @@ class Terminal:
 
     def found(self, capsule: Capsule) -> None:
         choice = one_line(f"{capsule.solver}/{capsule.effort}/{capsule.strategy}", 60)
-        head = f"{self._indent}#{capsule.draw:<3}{choice:<22}"
+        head = f"{self._indent}#{capsule.draw:<3}{choice:<24}"
         status = f"{capsule.status:<9}"
         tokens = "     – tok" if capsule.tokens is None else f"{capsule.tokens:>6,} tok"
         tail = f" {tokens} {capsule.seconds:6.1f} s"

@@ -15,7 +15,7 @@ import pytest
 from shell import ATLAS, WAIT, Shell, told
 
 from atlas_mcp.cli.faults import explain
-from atlas_mcp.core.errors import BudgetError, NotFoundError
+from atlas_mcp.core.errors import BudgetError, NotFoundError, StoreError
 
 BUFFERING = [{"PYTHONUNBUFFERED": ""}, {"PYTHONUNBUFFERED": "1"}]
 full_device = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -210,6 +210,21 @@ def test_our_own_bugs_keep_their_traceback() -> None:
     assert explain(bug) is None
     assert explain(OSError(errno.EBADF, "Bad file descriptor")) is None
     assert explain(ExceptionGroup("tasks", [BudgetError("no calls left"), bug])) is None
+
+
+def test_a_store_that_is_read_only_is_told_with_the_cure(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "e.db") as db:
+        db.execute("CREATE TABLE t (x)")
+    db.close()
+    reader = sqlite3.connect(f"file:{tmp_path / 'e.db'}?mode=ro", uri=True)
+    with pytest.raises(sqlite3.OperationalError) as refused:
+        reader.execute("INSERT INTO t VALUES (1)")
+    reader.close()
+    error = StoreError("the store cannot be used")
+    error.__cause__ = refused.value
+    found = explain(error)
+    assert found is not None
+    assert "name a file in a folder that you may write to" in found.line
 
 
 def test_errors_in_groups_are_told_as_if_they_stood_alone() -> None:
