@@ -9,24 +9,33 @@ It is for tests, benchmarks and dry runs: what it says is scripted, every fault 
 name, and its journal tells all that it was sent.
 """
 
+from solvers.fake.accuracy import Accurate, read_answers
 from solvers.fake.exchange import Asked, Reply, Said, Script
 from solvers.fake.faults import FAULTS, Fault
 from solvers.fake.journal import Journal, Seen
-from solvers.fake.latency import Latency
-from solvers.fake.provider import Provider, fake_provider
+from solvers.fake.latency import Latency, read_latency
+from solvers.fake.models import Model
+from solvers.fake.provider import Provider, fake_provider, nobody
+from solvers.fake.quota import Quota
 from solvers.fake.script import structured
 
 __all__ = [
     "FAULTS",
+    "Accurate",
     "Asked",
     "Fault",
     "Journal",
     "Latency",
+    "Model",
     "Provider",
+    "Quota",
     "Reply",
     "Said",
     "Script",
     "Seen",
     "fake_provider",
+    "nobody",
+    "read_answers",
+    "read_latency",
     "structured",
 ]

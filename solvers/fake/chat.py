@@ -13,6 +13,7 @@ from solvers.model import Message, ToolCall, ToolResult
 from solvers.types import Usage
 
 error = openai_form.error
+limits = openai_form.limits
 
 _FINISH = {"length": "length", "context": "length", "refusal": "content_filter"}
 
@@ -42,6 +43,8 @@ def read(body: Mapping[str, Any]) -> Asked:
         effort=body.get("reasoning_effort"),
         max_tokens=body.get("max_completion_tokens") or body.get("max_tokens"),
         stream=bool(body.get("stream")),
+        wants_usage=not body.get("stream")
+        or bool((body.get("stream_options") or {}).get("include_usage")),
         body=body,
     )
 
@@ -64,15 +67,14 @@ def whole(answer: Answer) -> dict[str, Any]:
 
 
 def events(answer: Answer) -> Iterator[Event]:
-    """The reply as the chunks of a stream; usage comes only where it was asked for."""
+    """The reply as the chunks of a stream."""
     envelope = _envelope(answer, "chat.completion.chunk")
     for delta in _deltas(answer):
         choice = {"index": 0, "delta": delta, "finish_reason": None, "logprobs": None}
         yield Event(None, {**envelope, "choices": [choice]})
     end = {"index": 0, "delta": {}, "finish_reason": _finish(answer), "logprobs": None}
     yield Event(None, {**envelope, "choices": [end]}, last=True)
-    options = answer.asked.body.get("stream_options") or {}
-    if options.get("include_usage") and answer.usage:
+    if answer.usage:
         yield Event(None, {**envelope, "choices": [], "usage": _usage(answer.usage)}, last=True)
     yield Event(None, "[DONE]", last=True)
 

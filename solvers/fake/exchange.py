@@ -16,7 +16,7 @@ Finish = Literal["stop", "length", "refusal", "context", "pause", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request to a model. `number` counts the requests that reached this model's script.
+    """One request to a model. `number` is that of its entry in the journal.
 
     `system` holds the text of all system parts, `effort` and `schema` what was asked for
     in the way of the api. `body` is the request as it came, `headers` without its keys.
@@ -31,6 +31,7 @@ class Asked:
     effort: str | None = None
     max_tokens: int | None = None
     stream: bool = False
+    wants_usage: bool = True
     body: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     number: int = 0
@@ -85,7 +86,16 @@ class Rejected(Exception):
     """The request is not what the api takes; it is answered with a 4xx."""
 
     def __init__(
-        self, message: str, *, status: int = 400, code: str | None = None, param: str | None = None
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.param = status, code, param
+        self.retry_after = retry_after
+        self.headers = headers or {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Break = Literal["reset", "stall", "reset-body", "stall-body", "cut"]
 Garble = Literal[
@@ -26,6 +26,9 @@ Spoil = Literal[
     "no-usage",
 ]
 
+
+BEFORE_HEADERS: tuple[Break, ...] = ("reset", "stall")
+"""Breaks that strike before anything was sent."""
 
 DATE = "date"
 """As `retry_after`: the HTTP date two seconds from now."""
@@ -45,6 +48,7 @@ class Fault:
     message: str = ""
     openai: str | None = None
     code: str | None = None
+    param: str | None = None
     retry_after: str | None = None
     breaks: Break | None = None
     garbles: Garble | None = None
@@ -88,6 +92,22 @@ def _limited(name: str, retry_after: str) -> Fault:
 
 _ALL = (
     _http("400", 400, "The request is not valid."),
+    _http(
+        "bad-effort",
+        400,
+        "output_config.effort: This model does not support this level.",
+        openai="Unsupported value: the effort is not supported with this model.",
+        code="unsupported_value",
+        param="reasoning.effort",
+    ),
+    _http(
+        "bad-parameter",
+        400,
+        "temperature: This model does not support this parameter.",
+        openai="Unsupported parameter: 'temperature' is not supported with this model.",
+        code="unsupported_parameter",
+        param="temperature",
+    ),
     _http("401", 401, "invalid x-api-key", openai="Incorrect API key.", code="invalid_api_key"),
     _http("402", 402, "Your credit balance is too low.", code="billing_not_active"),
     _http(
@@ -119,13 +139,9 @@ _ALL = (
         openai="Your input exceeds the context window of this model.",
         code="context_length_exceeded",
     ),
-    *(Fault(name=name, breaks=name) for name in ("reset", "stall", "cut")),
-    *(Fault(name=name, breaks=name) for name in ("reset-body", "stall-body")),
-    *(Fault(name=name, garbles=name) for name in ("html", "empty", "broken-json", "wrong-type")),
-    *(Fault(name=name, garbles=name) for name in ("no-choices", "no-stop", "stream-error")),
-    *(Fault(name=name, spoils=name) for name in ("refusal", "truncated", "context-stop", "pause")),
-    *(Fault(name=name, spoils=name) for name in ("failed", "broken-answer", "surprise-tool")),
-    Fault(name="no-usage", spoils="no-usage"),
+    *(Fault(name=name, breaks=name) for name in get_args(Break)),
+    *(Fault(name=name, garbles=name) for name in get_args(Garble)),
+    *(Fault(name=name, spoils=name) for name in get_args(Spoil)),
 )
 
 FAULTS = {fault.name: fault for fault in _ALL}

@@ -40,9 +40,13 @@ class Seen:
 
 @dataclass(slots=True)
 class Journal:
-    """Everything that a provider was sent, in the order of arrival."""
+    """Everything that a provider was sent, in the order of arrival.
+
+    Where `keep` is a number, only so many of the newest entries hold headers and a body.
+    """
 
     entries: list[Seen] = field(default_factory=list)
+    keep: int | None = None
     open: int = 0
     most_in_flight: int = 0
 
@@ -75,6 +79,9 @@ class Journal:
             in_flight=self.open,
         )
         self.entries.append(seen)
+        if self.keep is not None and seen.number > self.keep:
+            old = self.entries[-self.keep - 1]
+            old.headers, old.body = {}, None
         return seen
 
     def end(self, seen: Seen, outcome: Outcome, now: float) -> None:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from random import Random
 
+_FORM = "expected SECONDS or lognormal:MEDIAN:SIGMA, each with +SECONDS after it or not"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
@@ -23,16 +25,19 @@ class Latency:
         return self.median * math.exp(random.gauss(0, self.sigma)) if self.sigma else self.median
 
 
-def latency(text: str) -> Latency:
+def read_latency(text: str) -> Latency:
     """Read "0.2" or "lognormal:MEDIAN:SIGMA", either with "+SECONDS" between stream events.
 
     Raises:
         ValueError: it is written otherwise.
     """
-    first, _, between = text.partition("+")
-    kind, *numbers = first.split(":")
-    median, sigma = map(float, numbers) if kind == "lognormal" else (float(first), 0.0)
-    read = Latency(median=median, sigma=sigma, between=float(between or 0))
+    try:
+        first, _, between = text.partition("+")
+        kind, *numbers = first.split(":")
+        median, sigma = map(float, numbers) if kind == "lognormal" else (float(first), 0.0)
+        read = Latency(median=median, sigma=sigma, between=float(between or 0))
+    except ValueError as error:
+        raise ValueError(_FORM) from error
     if not all(0 <= one < math.inf for one in (read.median, read.sigma, read.between)):
-        raise ValueError("seconds must be finite and not negative")
+        raise ValueError(f"{_FORM}; seconds are finite and not negative")
     return read

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from solvers.fake.exchange import Answer, Asked, Rejected
+from solvers.fake.quota import Standings
 from solvers.fake.sse import Event, pieces
 from solvers.model import Message, ToolCall, ToolResult, ToolSpec
 from solvers.types import Attachment, Usage
@@ -104,6 +106,17 @@ def error(status: int, message: str, code: str | None, param: str | None) -> dic
 def error_event(answer: Answer) -> Event:
     """An error that ends a stream."""
     return Event("error", error(529, "Overloaded", None, None))
+
+
+def limits(standings: Standings) -> dict[str, str]:
+    """The headers that tell how the rate limits stand."""
+    headers = {}
+    for name, one in standings.named():
+        full = datetime.now(UTC) + timedelta(seconds=one.full_in)
+        headers[f"anthropic-ratelimit-{name}-limit"] = str(one.limit)
+        headers[f"anthropic-ratelimit-{name}-remaining"] = str(one.remaining)
+        headers[f"anthropic-ratelimit-{name}-reset"] = full.isoformat(timespec="seconds")
+    return headers
 
 
 def _event(kind: str, *parts: Mapping[str, Any], **more: Any) -> Event:

@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from solvers.fake.quota import Standings
 from solvers.fake.sse import compact
 from solvers.model import Message, ToolCall, ToolSpec
 from solvers.types import Attachment
@@ -18,6 +19,16 @@ def error(status: int, message: str, code: str | None, param: str | None) -> dic
     """The body of an error."""
     kind = code if code == "insufficient_quota" else _KINDS.get(status, "invalid_request_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def limits(standings: Standings) -> dict[str, str]:
+    """The headers that tell how the rate limits stand."""
+    headers = {}
+    for name, one in standings.named():
+        headers[f"x-ratelimit-limit-{name}"] = str(one.limit)
+        headers[f"x-ratelimit-remaining-{name}"] = str(one.remaining)
+        headers[f"x-ratelimit-reset-{name}"] = f"{one.full_in:.3f}s"
+    return headers
 
 
 def text(content: str | Sequence[Mapping[str, Any]]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -10,11 +11,15 @@ from random import Random
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
+from solvers.fake.accuracy import Accurate
 from solvers.fake.delivery import as_json, deliver
 from solvers.fake.exchange import Said, Script
+from solvers.fake.faults import BEFORE_HEADERS
 from solvers.fake.journal import Journal, Outcome
 from solvers.fake.latency import Latency
-from solvers.fake.script import as_script, structured
+from solvers.fake.models import Model
+from solvers.fake.quota import Quota
+from solvers.fake.script import as_script
 from solvers.fake.service import Service
 from solvers.fake.wire import BadRequest, ClientLeft, Request, Wire
 
@@ -45,23 +50,31 @@ async def fake_provider(
     *,
     latency: float | Latency = 0.0,
     seed: int = 0,
+    models: Mapping[str, Model] | None = None,
+    quota: Quota | None = None,
     needs_key: bool = True,
+    keep: int | None = None,
     port: int = 0,
 ) -> AsyncIterator[Provider]:
     """Serve the APIs of Anthropic and OpenAI on loopback while the block runs.
 
     `script` is what models say: one thing, a list that is said in turn, again and again,
-    or a callable, plain or async, which is given each request. A script that is awaited may
-    wait for events of the same loop, so a test can hold a reply back. `latency` is in
-    seconds. The port 0 stands for any free one.
+    or a callable, plain or async, which is given each request; without one, every answer is
+    right. A script that is awaited may wait for events of the same loop, so a test can hold
+    a reply back; what a script raises ends the block. `latency` is in seconds. `models` are
+    those that there are, None for any; the `quota` is one model's. The journal holds the
+    bodies of the newest `keep` requests, or of all. The port 0 stands for any free one.
 
     A program without a loop uses `anyio.from_thread.start_blocking_portal()` and its
     `wrap_async_context_manager`.
     """
     service = Service(
-        script=as_script(structured("42") if script is None else script),
-        journal=Journal(),
+        as_script(Accurate(seed=seed) if script is None else script),
+        Journal(keep=keep),
+        models=models,
+        quota=quota or Quota(),
         needs_key=needs_key,
+        now=anyio.current_time,
     )
     pace = latency if isinstance(latency, Latency) else Latency(median=latency)
     server = _Server(service, pace, seed)
@@ -77,6 +90,13 @@ async def fake_provider(
             tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+def nobody() -> str:
+    """A URL on loopback where connections are refused, since nobody listens there."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
 class _Server:
@@ -107,10 +127,14 @@ class _Server:
         seen = journal.begin(request.method, request.path, request.headers, self._now())
         outcome: Outcome = "client left"
         try:
-            plan = await self._service.answer(request, seen)
+            plan = await self._service.answer(request, seen, wire.attending)
             if seen.api:
                 await wire.pause(self._latency.first(Random(f"{self._seed}:{seen.number}")))
+            if plan.breaks not in BEFORE_HEADERS:
+                seen.status, seen.usage = plan.response.status, plan.early
             await deliver(wire, plan.response, plan.breaks, self._latency.between)
+            if plan.breaks is None:
+                seen.usage = plan.usage
             outcome = "broken" if plan.breaks else "answered"
         finally:
             journal.end(seen, outcome, self._now())

@@ -14,6 +14,7 @@ from solvers.model import Message, ToolCall, ToolResult
 from solvers.types import Usage
 
 error = openai_form.error
+limits = openai_form.limits
 
 _CUT_OFF = ("length", "context")
 _TRUNCATED = {"reason": "max_output_tokens"}

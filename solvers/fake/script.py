@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import isawaitable
 from itertools import cycle
 
-from solvers.fake.exchange import Asked, Reply, Said, Script
+from solvers.fake.exchange import Reply, Said, Script
 from solvers.fake.faults import Fault
 from solvers.fake.sse import compact
 
@@ -29,11 +28,3 @@ def as_script(given: Script | Sequence[Said] | Said) -> Script:
         return given
     turns = cycle([given] if isinstance(given, str | Reply | Fault) else given)
     return lambda asked: next(turns)
-
-
-async def say(script: Script, asked: Asked) -> Reply | Fault:
-    """What the script says to a request."""
-    said = script(asked)
-    if isawaitable(said):
-        said = await said
-    return Reply(text=said) if isinstance(said, str) else said

@@ -3,131 +3,206 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any, Protocol
+from inspect import isawaitable
+from typing import Any
+from urllib.parse import unquote
 
-from solvers.fake import chat, messages, responses
+from solvers.fake import messages
 from solvers.fake.delivery import Response, as_json, garbled
-from solvers.fake.exchange import Answer, Asked, Rejected, Reply, Script
-from solvers.fake.faults import DATE, FAULTS, Break, Fault, Ordered, ordered
+from solvers.fake.dialects import DIALECTS, Dialect, dialect_of
+from solvers.fake.exchange import Answer, Asked, Rejected, Reply, Said, Script
+from solvers.fake.faults import DATE, FAULTS, Break, Fault, Garble, Ordered, ordered
 from solvers.fake.journal import Journal, Seen
-from solvers.fake.script import say
+from solvers.fake.models import ANY, Model, as_anthropic, as_openai, check
+from solvers.fake.quota import Meters, Quota
 from solvers.fake.spoiling import spoiled
-from solvers.fake.sse import Event
 from solvers.fake.tokens import Cache, bounded, prompt_tokens
 from solvers.fake.wire import Request
+from solvers.types import Usage
 
-
-class Dialect(Protocol):
-    """How one api writes things down. Its implementations are modules of this package."""
-
-    def read(self, body: Mapping[str, Any]) -> Asked: ...
-
-    def whole(self, answer: Answer) -> dict[str, Any]: ...
-
-    def events(self, answer: Answer) -> Iterator[Event]: ...
-
-    def error_event(self, answer: Answer) -> Event: ...
-
-    def error(
-        self, status: int, message: str, code: str | None, param: str | None
-    ) -> dict[str, Any]: ...
-
-
-_DIALECTS: dict[str, Dialect] = {
-    "/v1/messages": messages,
-    "/v1/responses": responses,
-    "/v1/chat/completions": chat,
-}
+Attending = Callable[[Awaitable[Said]], Awaitable[Said]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is sent, and how the connection breaks, if it does."""
+    """What is sent, and how the connection breaks, if it does.
+
+    `usage` is what the client knows when it has all of it, `early` what it knows when it
+    has a part.
+    """
 
     response: Response
     breaks: Break | None = None
+    usage: Usage | None = None
+    early: Usage | None = None
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One call of a model, as the methods below hand it on."""
+
+    asked: Asked
+    dialect: Dialect
+    seen: Seen
+    headers: Mapping[str, str]
+
+    def refused(self, fault: Fault) -> Plan:
+        """The answer to a call that meets an HTTP error."""
+        assert fault.status is not None
+        words = fault.message if self.asked.api == "messages" else fault.openai or fault.message
+        error = self.dialect.error(fault.status, words, fault.code, fault.param)
+        wait = {} if fault.retry_after is None else {"retry-after": _date_or(fault.retry_after)}
+        return Plan(response=as_json(error, fault.status, {**self.headers, **wait}))
+
+
 class Service:
-    """Answers requests by a script, and by the faults that model ids ask for."""
+    """Answers requests by a script, and by the faults that model ids ask for.
 
-    script: Script
-    journal: Journal
-    needs_key: bool = True
-    _cache: Cache = field(default_factory=Cache)
-    _failed: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    `models` are the models that there are; None takes every model id.
+    """
 
-    async def answer(self, request: Request, seen: Seen) -> Plan:
-        """Decide on the answer, and write into the journal what it is."""
-        dialect = _dialect(request)
+    def __init__(
+        self,
+        script: Script,
+        journal: Journal,
+        *,
+        models: Mapping[str, Model] | None,
+        quota: Quota,
+        needs_key: bool,
+        now: Callable[[], float],
+    ) -> None:
+        self.journal = journal
+        self._script = script
+        self._models = models
+        self._quota = quota
+        self._needs_key = needs_key
+        self._now = now
+        self._meters: dict[str, Meters] = {}
+        self._cache = Cache()
+        self._failed: Counter[tuple[str, ...]] = Counter()
+
+    async def answer(self, request: Request, seen: Seen, attending: Attending) -> Plan:
+        """Decide on the answer, and write into the journal what was asked.
+
+        `attending` awaits a script for as long as the client is there.
+        """
+        dialect = dialect_of(request)
         try:
-            plan = await self._answer(request, seen, dialect)
+            return await self._answer(request, seen, dialect, attending)
         except Rejected as fault:
             error = dialect.error(fault.status, str(fault), fault.code, fault.param)
-            plan = Plan(response=as_json(error, fault.status))
-        seen.status = None if plan.breaks in ("reset", "stall") else plan.response.status
-        return plan
+            wait = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
+            return Plan(response=as_json(error, fault.status, {**fault.headers, **wait}))
 
-    async def _answer(self, request: Request, seen: Seen, dialect: Dialect) -> Plan:
+    async def _answer(
+        self, request: Request, seen: Seen, dialect: Dialect, attending: Attending
+    ) -> Plan:
         match request.method, request.path:
             case "GET", "/healthz":
                 return Plan(response=as_json({"status": "ok"}))
             case "GET", "/journal":
                 return Plan(response=as_json(self.journal.as_dict()))
-        if self.needs_key and not _has_key(request.headers):
+        if self._needs_key and not _has_key(request.headers):
             raise Rejected("A key is required.", status=401, code="invalid_api_key")
         match request.method, request.path:
+            case "GET", path if path == "/v1/models" or path.startswith("/v1/models/"):
+                return Plan(response=as_json(self._listed(path, dialect)))
             case "POST", "/v1/messages/count_tokens":
                 seen.body = _parsed(request.body)
-                asked = messages.read({"max_tokens": 1, **seen.body})
+                asked = _read(messages, {"max_tokens": 1, **seen.body})
                 return Plan(response=as_json({"input_tokens": prompt_tokens(asked)}))
-            case "POST", path if path in _DIALECTS:
-                return await self._call(request, seen, dialect)
+            case "POST", path if path in DIALECTS:
+                seen.body = _parsed(request.body)
+                return await self._call(_read(dialect, seen.body), seen, dialect, attending)
         raise Rejected(f"Not found: {request.method} {request.path}", status=404)
 
-    async def _call(self, request: Request, seen: Seen, dialect: Dialect) -> Plan:
-        seen.body = _parsed(request.body)
-        asked = _read(dialect, seen.body)
+    async def _call(self, asked: Asked, seen: Seen, dialect: Dialect, attending: Attending) -> Plan:
         seen.api, seen.model = asked.api, asked.model
         order = _ordered(asked.model)
-        asked = replace(
-            asked,
-            model=order.model if order else asked.model,
-            headers=seen.headers,
-            number=seen.number,
-        )
+        name = order.model if order else asked.model
+        asked = replace(asked, model=name, headers=seen.headers, number=seen.number)
+        check(asked, self._model(name))
+        meters = self._admitted(asked, dialect)
+        headers = dialect.limits(meters.standings(self._now()))
+        call = _Call(asked=asked, dialect=dialect, seen=seen, headers=headers)
         fault = self._due(order, asked)
-        reply = Reply() if fault and fault.status else await say(self.script, asked)
-        if isinstance(reply, Fault):
-            fault, reply = reply, Reply(text="It follows.")
+        said = fault if fault and fault.status else await self._said(asked, attending)
+        if isinstance(said, Fault):
+            fault, said = said, "It follows."
         seen.fault = fault.name if fault else None
         if fault and fault.status:
-            return Plan(response=_refusal(fault, dialect, asked))
-        return self._replied(asked, reply, fault, seen, dialect)
+            return call.refused(fault)
+        reply = Reply(text=said) if isinstance(said, str) else said
+        return self._replied(call, reply, fault, meters)
 
-    def _replied(
-        self, asked: Asked, reply: Reply, fault: Fault | None, seen: Seen, dialect: Dialect
-    ) -> Plan:
+    async def _said(self, asked: Asked, attending: Attending) -> Said:
+        said = self._script(asked)
+        return await attending(said) if isawaitable(said) else said
+
+    def _replied(self, call: _Call, reply: Reply, fault: Fault | None, meters: Meters) -> Plan:
+        asked = call.asked
         if fault and fault.spoils:
             reply = spoiled(reply, fault.spoils)
         if reply.finish == "failed" and asked.api != "responses":
-            return Plan(response=_refusal(FAULTS["500"], dialect, asked))
+            return call.refused(FAULTS["500"])
         reply = bounded(reply, asked.max_tokens)
         usage = reply.usage or self._cache.usage(asked, reply)
-        told = None if fault and fault.spoils == "no-usage" else usage
-        answer = Answer(asked=asked, reply=reply, usage=told, number=seen.number)
-        response = _written(answer, dialect)
-        if fault and fault.garbles:
-            response = garbled(response, fault.garbles, dialect.error_event(answer))
-        breaks = fault.breaks if fault else None
-        seen.usage = told if breaks is None and not (fault and fault.garbles) else None
-        return Plan(response=response, breaks=breaks)
+        meters.charge(usage.output_tokens or 0, self._now())
+        silent = not asked.wants_usage or (fault and fault.spoils == "no-usage")
+        told = None if silent else usage
+        answer = Answer(asked=asked, reply=reply, usage=told, number=asked.number)
+        plan = Plan(
+            response=_written(answer, call),
+            breaks=fault.breaks if fault else None,
+            usage=told,
+            early=_told_early(answer),
+        )
+        return _garbled(plan, fault.garbles, answer, call) if fault and fault.garbles else plan
+
+    def _model(self, name: str) -> Model:
+        if self._models is None:
+            return Model()
+        try:
+            return self._models[name]
+        except KeyError as error:
+            known = ", ".join(self._models)
+            raise Rejected(
+                f"model: {name} does not exist; there are: {known}",
+                status=404,
+                code="model_not_found",
+                param="model",
+            ) from error
+
+    def _listed(self, path: str, dialect: Dialect) -> dict[str, Any]:
+        describe = as_anthropic if dialect is messages else as_openai
+        name = unquote(path.removeprefix("/v1/models").removeprefix("/"))
+        if name:
+            return describe(name, self._model(name))
+        data = [describe(name, model) for name, model in (self._models or ANY).items()]
+        if dialect is not messages:
+            return {"object": "list", "data": data}
+        ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
+        return {"data": data, "has_more": False, **ends}
+
+    def _admitted(self, asked: Asked, dialect: Dialect) -> Meters:
+        """The meters of the model, when its quota lets the request in."""
+        meters = self._meters.setdefault(asked.model, Meters(self._quota))
+        wait = meters.admit(prompt_tokens(asked), self._now())
+        if wait:
+            raise Rejected(
+                "Rate limit reached.",
+                status=429,
+                code="rate_limit_exceeded",
+                retry_after=math.ceil(wait),
+                headers=dialect.limits(meters.standings(self._now())),
+            )
+        return meters
 
     def _due(self, order: Ordered | None, asked: Asked) -> Fault | None:
         """The fault that a model id orders, unless it has struck this conversation enough."""
@@ -137,12 +212,6 @@ class Service:
         self._failed[key] += 1
         enough = order.times is not None and self._failed[key] > order.times
         return None if enough else order.fault
-
-
-def _dialect(request: Request) -> Dialect:
-    if found := _DIALECTS.get(request.path):
-        return found
-    return messages if "anthropic-version" in request.headers else chat
 
 
 def _has_key(headers: Mapping[str, str]) -> bool:
@@ -174,21 +243,31 @@ def _ordered(model: str) -> Ordered | None:
         raise Rejected(f"The model id orders an unknown fault {error}; known: {known}") from error
 
 
-def _written(answer: Answer, dialect: Dialect) -> Response:
-    headers = {"request-id": f"req_{answer.id}", "x-request-id": f"req_{answer.id}"}
+def _told_early(answer: Answer) -> Usage | None:
+    """The first event of a stream of messages tells all about the prompt."""
+    if answer.usage is None or answer.asked.api != "messages" or not answer.asked.stream:
+        return None
+    return replace(answer.usage, output_tokens=None, reasoning_tokens=None)
+
+
+def _garbled(plan: Plan, how: Garble, answer: Answer, call: _Call) -> Plan:
+    response = garbled(plan.response, how, call.dialect.error_event(answer))
+    if how in ("no-stop", "stream-error"):
+        usage = plan.early if answer.asked.stream else plan.usage
+    else:
+        usage = plan.usage if how == "wrong-type" else None
+    return Plan(response=response, usage=usage, early=usage)
+
+
+def _written(answer: Answer, call: _Call) -> Response:
+    id = f"req_{answer.id}"
+    headers = {"request-id": id, "x-request-id": id, **call.headers}
     if answer.asked.stream:
-        return Response(events=list(dialect.events(answer)), headers=headers)
-    return as_json(dialect.whole(answer), headers=headers)
+        return Response(events=list(call.dialect.events(answer)), headers=headers)
+    return as_json(call.dialect.whole(answer), headers=headers)
 
 
-def _refusal(fault: Fault, dialect: Dialect, asked: Asked) -> Response:
-    assert fault.status is not None
-    words = fault.message if asked.api == "messages" else fault.openai or fault.message
-    headers = {} if fault.retry_after is None else {"retry-after": _retry_after(fault.retry_after)}
-    return as_json(dialect.error(fault.status, words, fault.code, None), fault.status, headers)
-
-
-def _retry_after(given: str) -> str:
+def _date_or(given: str) -> str:
     if given != DATE:
         return given
     return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)

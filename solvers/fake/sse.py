@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_PIECE = 24  # characters; models send a few tokens at a time
+_MOST = 32
+_LEAST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ def compact(data: object) -> str:
 
 
 def pieces(text: str) -> Iterator[str]:
-    """The text as it is streamed, a few characters at a time."""
-    for start in range(0, len(text), _PIECE):
-        yield text[start : start + _PIECE]
+    """The text as it is streamed: in at most 32 pieces of at least 16 characters."""
+    size = max(_LEAST, math.ceil(len(text) / _MOST))
+    for start in range(0, len(text), size):
+        yield text[start : start + size]

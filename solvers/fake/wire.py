@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
 import anyio
 import h11
 from anyio.abc import ByteStream, SocketAttribute
+
+T = TypeVar("T")
 
 
 class ClientLeft(Exception):
@@ -98,6 +102,27 @@ class Wire:
             self._left += data
         raise ClientLeft
 
+    async def attending(self, work: Awaitable[T]) -> T:
+        """Await something, but not for a client that has left.
+
+        Raises:
+            ClientLeft: it closed its end meanwhile; the work is cancelled then.
+        """
+        done: list[T] = []
+
+        async def watch() -> None:
+            with suppress(ClientLeft):
+                await self.stall()
+            tasks.cancel_scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch)
+            done.append(await work)
+            tasks.cancel_scope.cancel()
+        if not done:
+            raise ClientLeft
+        return done[0]
+
     async def reset(self) -> None:
         """Break the connection off, so that the client sees a reset and not an end."""
         raw = self._stream.extra(SocketAttribute.raw_socket)
@@ -106,10 +131,8 @@ class Wire:
 
     async def close(self) -> None:
         """End the connection in order, after all that was written."""
-        try:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             await self._stream.send_eof()
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass
         await self._stream.aclose()
 
     async def _receive(self) -> bytes:
