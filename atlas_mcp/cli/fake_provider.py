@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
-import signal
 from collections import Counter
 from pathlib import Path
 from textwrap import fill
@@ -14,7 +14,7 @@ from atlas_mcp.cli.options import command
 from atlas_mcp.core.errors import BadRequestError
 
 if TYPE_CHECKING:
-    from solvers.fake import Accurate, Journal, Provider, Quota
+    from solvers.fake import Accurate, Journal, Latency, Provider, Quota
 
 _KEPT = 1_000  # bodies in the journal; a benchmark must not fill the memory
 
@@ -54,20 +54,25 @@ def run(args: argparse.Namespace) -> int:
 
     from solvers.fake import read_latency
 
+    if not 0 <= args.port < 2**16:
+        raise BadRequestError("--port must be from 0 to 65535")
     script, quota = _script(args), _quota(args.quota)
     try:
         pace = read_latency(args.latency)
     except ValueError as error:
         raise BadRequestError(f"--latency {args.latency}: {error}") from error
     try:
-        journal = anyio.run(_serve, args, script, pace, quota)
+        anyio.run(_serve, args, script, pace, quota)
+    except KeyboardInterrupt:
+        return 0  # the only way to end it
     except OSError as error:
-        raise BadRequestError(f"--port {args.port}: {error.strerror or error}") from error
-    _print_summary(journal, as_json=args.json)
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        raise BadRequestError(f"--port {args.port}: {error.strerror}") from error
     return 0
 
 
-async def _serve(args: argparse.Namespace, script: Any, pace: Any, quota: Any) -> Journal:
+async def _serve(args: argparse.Namespace, script: Accurate, pace: Latency, quota: Quota) -> None:
     import anyio
 
     from solvers.fake import fake_provider
@@ -75,11 +80,11 @@ async def _serve(args: argparse.Namespace, script: Any, pace: Any, quota: Any) -
     async with fake_provider(
         script, latency=pace, seed=args.seed, quota=quota, keep=_KEPT, port=args.port
     ) as provider:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            _print_start(provider, as_json=args.json)
-            async for _ in signals:
-                break
-    return provider.journal
+        _print_start(provider, as_json=args.json)
+        try:
+            await anyio.sleep_forever()
+        finally:
+            _print_summary(provider.journal, as_json=args.json)
 
 
 def _script(args: argparse.Namespace) -> Accurate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,7 +19,12 @@ class Response:
     body: bytes = b""
     events: Sequence[Event] | None = None
     media_type: str = "application/json"
+    stream_type: str = "text/event-stream"
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def marked(self, id: str) -> Response:
+        """The same with a request id, under the names that both providers have for it."""
+        return replace(self, headers={"request-id": id, "x-request-id": id, **self.headers})
 
 
 def as_json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -43,7 +48,7 @@ def garbled(response: Response, how: Garble, error: Event) -> Response:
             broken = b'{"id": "broken", "content": ['
             return Response(body=broken, headers=response.headers)
         case "wrong-type":
-            return replace(response, media_type="text/plain")
+            return replace(response, media_type="text/plain", stream_type="text/plain")
         case "no-choices":
             failure = {"error": {"message": "Provider returned error", "code": 502}}
             return as_json(failure, headers=response.headers)
@@ -55,55 +60,66 @@ def garbled(response: Response, how: Garble, error: Event) -> Response:
             return replace(response, events=events)
 
 
-async def deliver(wire: Wire, response: Response, breaks: Break | None, between: float) -> None:
+async def deliver(
+    wire: Wire,
+    response: Response,
+    breaks: Break | None = None,
+    *,
+    between: float = 0.0,
+    finishing: Callable[[], None] = lambda: None,
+) -> None:
     """Send it; `between` is the seconds from one event to the next.
+
+    `finishing` is called just before the last of it is sent, so that what it writes down
+    is there when the client has its reply. It is not called where the reply stalls.
 
     Raises:
         ClientLeft: the client closed its end before it was all sent.
     """
     match breaks:
         case None:
-            await _send(wire, response, between)
+            *parts, last = _parts(response, together=not between)
+            for part in parts:
+                await wire.send(part)
+                await wire.pause(between)
+            finishing()
+            await wire.send(last)
         case "stall":
             await wire.stall()
-        case "reset":
-            await wire.reset()
-        case _:
-            await wire.send(_first_half(response, broken_off=breaks == "cut"))
-            await _break(wire, breaks)
-
-
-async def _break(wire: Wire, breaks: Break) -> None:
-    match breaks:
         case "stall-body":
+            await wire.send(_first_half(response))
             await wire.stall()
-        case "reset-body":
+        case "reset":
+            finishing()
             await wire.reset()
-        case _:
+        case "reset-body":
+            finishing()
+            await wire.send(_first_half(response))
+            await wire.reset()
+        case "cut":
+            finishing()
+            await wire.send(_first_half(response, into_an_event=True))
             await wire.close()
 
 
-async def _send(wire: Wire, response: Response, between: float) -> None:
+def _parts(response: Response, *, together: bool) -> list[bytes]:
+    """What is sent one after the other: the events, or all at once."""
     if response.events is None:
-        await wire.send(_head(response) + response.body)
-    elif not between:
-        events = b"".join(event.encoded() for event in response.events)
-        await wire.send(_head(response) + chunk(events) + chunk(b""))
-    else:
-        await wire.send(_head(response))
-        for event in response.events:
-            await wire.send(chunk(event.encoded()))
-            await wire.pause(between)
-        await wire.send(chunk(b""))
+        return [_head(response) + response.body]
+    data = [event.encoded() for event in response.events]
+    chunks = [chunk(b"".join(data))] if together else [chunk(one) for one in data]
+    chunks[0] = _head(response) + chunks[0]
+    chunks[-1] += chunk(b"")
+    return chunks
 
 
-def _first_half(response: Response, *, broken_off: bool) -> bytes:
-    """The head and half of the rest, which may end in the middle of an event."""
+def _first_half(response: Response, *, into_an_event: bool = False) -> bytes:
+    """The head and half of the rest, with the beginning of the next event if need be."""
     if response.events is None:
         return _head(response) + response.body[: len(response.body) // 2]
     half = _half(response.events)
     data = b"".join(event.encoded() for event in half)
-    if broken_off:
+    if into_an_event:
         data += response.events[len(half)].encoded()[:20]
     return _head(response) + chunk(data)
 
@@ -113,10 +129,8 @@ def _half(events: Sequence[Event]) -> Sequence[Event]:
 
 
 def _head(response: Response) -> bytes:
-    stream = response.events is not None
-    length = {"transfer-encoding": "chunked"} if stream else {"content-length": len(response.body)}
-    media_type = "text/event-stream" if stream else response.media_type
-    if stream and response.media_type != "application/json":
-        media_type = response.media_type
-    headers = {"content-type": media_type, **length, **response.headers}
-    return head(response.status, {name: str(value) for name, value in headers.items()})
+    if response.events is None:
+        length, media_type = {"content-length": str(len(response.body))}, response.media_type
+    else:
+        length, media_type = {"transfer-encoding": "chunked"}, response.stream_type
+    return head(response.status, {"content-type": media_type, **length, **response.headers})

@@ -92,7 +92,7 @@ class Rejected(Exception):
         status: int = 400,
         code: str | None = None,
         param: str | None = None,
-        retry_after: float | None = None,
+        retry_after: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)

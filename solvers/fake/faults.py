@@ -8,7 +8,7 @@ a reply.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Break = Literal["reset", "stall", "reset-body", "stall-body", "cut"]
@@ -80,69 +80,63 @@ def ordered(model: str) -> Ordered | None:
     return Ordered(FAULTS[name], None if times is None else int(times), rest)
 
 
-def _http(name: str, status: int, message: str, **more: str) -> Fault:
-    return Fault(name=name, status=status, message=message, **more)  # type: ignore[arg-type]
-
-
-def _limited(name: str, retry_after: str) -> Fault:
-    return _http(
-        name, 429, "Rate limit reached.", code="rate_limit_exceeded", retry_after=retry_after
-    )
-
-
-_ALL = (
-    _http("400", 400, "The request is not valid."),
-    _http(
-        "bad-effort",
-        400,
-        "output_config.effort: This model does not support this level.",
+_LIMITED = Fault(name="429", status=429, message="Rate limit reached.", code="rate_limit_exceeded")
+_ERRORS = (
+    Fault(name="400", status=400, message="The request is not valid."),
+    Fault(
+        name="bad-effort",
+        status=400,
+        message="output_config.effort: This model does not support this level.",
         openai="Unsupported value: the effort is not supported with this model.",
         code="unsupported_value",
         param="reasoning.effort",
     ),
-    _http(
-        "bad-parameter",
-        400,
-        "temperature: This model does not support this parameter.",
+    Fault(
+        name="bad-parameter",
+        status=400,
+        message="temperature: This model does not support this parameter.",
         openai="Unsupported parameter: 'temperature' is not supported with this model.",
         code="unsupported_parameter",
         param="temperature",
     ),
-    _http("401", 401, "invalid x-api-key", openai="Incorrect API key.", code="invalid_api_key"),
-    _http("402", 402, "Your credit balance is too low.", code="billing_not_active"),
-    _http(
-        "quota",
-        429,
-        "You exceeded your current quota, please check your plan and billing details.",
-        code="insufficient_quota",
-    ),
-    _http("403", 403, "Your key may not use this resource."),
-    _http("404", 404, "model: no such model", code="model_not_found"),
-    _http("retired", 404, "model: it has been retired", code="model_not_found"),
-    _http("408", 408, "The request took too long to arrive."),
-    _http("409", 409, "The resource is being changed by another request."),
-    _http("413", 413, "Request exceeds the maximum size"),
-    _http("429", 429, "Rate limit reached.", code="rate_limit_exceeded"),
-    _limited("429-seconds", "1"),
-    _limited("429-date", DATE),
-    _limited("429-absurd", "999999999"),
-    _limited("429-negative", "-5"),
-    _limited("429-junk", "soon"),
-    _http("500", 500, "Internal server error"),
-    _http("503", 503, "The service is not available."),
-    _http("504", 504, "The model did not answer in time."),
-    _http("529", 529, "Overloaded"),
-    _http(
-        "overflow",
-        400,
-        "prompt is too long: 1000001 tokens > 1000000 maximum",
+    Fault(
+        name="overflow",
+        status=400,
+        message="prompt is too long: 1000001 tokens > 1000000 maximum",
         openai="Your input exceeds the context window of this model.",
         code="context_length_exceeded",
+        param="input",
     ),
-    *(Fault(name=name, breaks=name) for name in get_args(Break)),
-    *(Fault(name=name, garbles=name) for name in get_args(Garble)),
-    *(Fault(name=name, spoils=name) for name in get_args(Spoil)),
+    Fault(name="401", status=401, message="The key is not valid.", code="invalid_api_key"),
+    Fault(name="402", status=402, message="Your credit balance is too low."),
+    Fault(name="403", status=403, message="Your key may not use this resource."),
+    Fault(name="404", status=404, message="model: there is no such", code="model_not_found"),
+    Fault(name="retired", status=404, message="model: it is retired", code="model_not_found"),
+    Fault(name="408", status=408, message="The request took too long to arrive."),
+    Fault(name="409", status=409, message="Another request is changing the resource."),
+    Fault(name="413", status=413, message="The request exceeds the maximum size."),
+    _LIMITED,
+    replace(_LIMITED, name="429-seconds", retry_after="1"),
+    replace(_LIMITED, name="429-date", retry_after=DATE),
+    replace(_LIMITED, name="429-absurd", retry_after="999999999"),
+    replace(_LIMITED, name="429-negative", retry_after="-5"),
+    replace(_LIMITED, name="429-junk", retry_after="soon"),
+    Fault(
+        name="quota",
+        status=429,
+        message="You exceeded your current quota; check your plan and billing details.",
+        code="insufficient_quota",
+    ),
+    Fault(name="500", status=500, message="Internal server error", code="server_error"),
+    Fault(name="503", status=503, message="The service is not available."),
+    Fault(name="504", status=504, message="The model did not answer in time."),
+    Fault(name="529", status=529, message="Overloaded"),
 )
 
-FAULTS = {fault.name: fault for fault in _ALL}
+FAULTS = {
+    **{fault.name: fault for fault in _ERRORS},
+    **{name: Fault(name=name, breaks=name) for name in get_args(Break)},
+    **{name: Fault(name=name, garbles=name) for name in get_args(Garble)},
+    **{name: Fault(name=name, spoils=name) for name in get_args(Spoil)},
+}
 """Every fault by its name."""

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import anyio
+
 from solvers.types import Usage
 
-Outcome = Literal["open", "answered", "broken", "client left"]
+Outcome = Literal["open", "answered", "broken", "client left", "stopped"]
 
 _SECRET = ("authorization", "x-api-key", "api-key", "cookie", "proxy-authorization")
 
@@ -19,7 +21,7 @@ class Seen:
 
     `in_flight` counts the requests that were open when it came, itself among them. `usage`
     is what the reply reported to the client; None where it reported none. `outcome` is
-    "broken" where a fault broke the reply off.
+    "broken" where a fault broke the reply off, "stopped" where the provider ended first.
     """
 
     number: int
@@ -49,6 +51,7 @@ class Journal:
     keep: int | None = None
     open: int = 0
     most_in_flight: int = 0
+    _waiting: list[anyio.Event] = field(default_factory=list, repr=False)
 
     def __iter__(self) -> Iterator[Seen]:
         return iter(self.entries)
@@ -85,10 +88,22 @@ class Journal:
         return seen
 
     def end(self, seen: Seen, outcome: Outcome, now: float) -> None:
-        """Write down what became of it."""
+        """Write down what became of it. Only the first word on it counts."""
+        if seen.outcome != "open":
+            return
         self.open -= 1
         seen.outcome = outcome
         seen.seconds = now - seen.arrived
+        if not self.open:
+            while self._waiting:
+                self._waiting.pop().set()
+
+    async def settled(self) -> None:
+        """Wait until no request is open, such as one whose client has just given up."""
+        while self.open:
+            event = anyio.Event()
+            self._waiting.append(event)
+            await event.wait()
 
     def as_dict(self) -> dict[str, Any]:
         """The journal as JSON."""

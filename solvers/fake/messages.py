@@ -93,14 +93,9 @@ def events(answer: Answer) -> Iterator[Event]:
 
 
 def error(status: int, message: str, code: str | None, param: str | None) -> dict[str, Any]:
-    """The body of an error."""
+    """The body of an error; `code` and `param` are OpenAI's."""
     kind = _KINDS.get(status, "api_error" if status >= 500 else "invalid_request_error")
-    details = {"details": {"error_code": code}} if code else {}
-    return {
-        "type": "error",
-        "error": {"type": kind, "message": message, **details},
-        "request_id": "req_fake",
-    }
+    return {"type": "error", "error": {"type": kind, "message": message}}
 
 
 def error_event(answer: Answer) -> Event:

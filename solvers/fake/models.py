@@ -19,7 +19,8 @@ class Model:
 
     No `efforts` means that effort is no parameter of this model. `completion_tokens` says
     that Chat Completions must bound the reply by `max_completion_tokens` and not by
-    `max_tokens`. `context` and `output` are in tokens. A model that retires is deprecated.
+    `max_tokens`; `refuses` names other fields that a request may not have. `context` and
+    `output` are in tokens. A model that retires is deprecated.
     """
 
     efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -27,6 +28,7 @@ class Model:
     tools: bool = True
     images: bool = True
     completion_tokens: bool = False
+    refuses: tuple[str, ...] = ()
     context: int = 1_000_000
     output: int = 128_000
     retires: date | None = None
@@ -52,6 +54,9 @@ def check(asked: Asked, model: Model) -> None:
         raise Rejected("This model does not take images.", code="invalid_value", param="messages")
     if asked.api == "chat" and model.completion_tokens and "max_tokens" in asked.body:
         raise _unsupported(asked, "max_tokens", " Use 'max_completion_tokens' instead.")
+    for name in model.refuses:
+        if name in asked.body:
+            raise _unsupported(asked, name)
     _check_lengths(asked, model)
 
 

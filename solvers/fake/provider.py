@@ -15,12 +15,12 @@ from solvers.fake.accuracy import Accurate
 from solvers.fake.delivery import as_json, deliver
 from solvers.fake.exchange import Said, Script
 from solvers.fake.faults import BEFORE_HEADERS
-from solvers.fake.journal import Journal, Outcome
+from solvers.fake.journal import Journal, Outcome, Seen
 from solvers.fake.latency import Latency
 from solvers.fake.models import Model
 from solvers.fake.quota import Quota
 from solvers.fake.script import as_script
-from solvers.fake.service import Service
+from solvers.fake.service import Plan, Service
 from solvers.fake.wire import BadRequest, ClientLeft, Request, Wire
 
 KEY = "fake-key"
@@ -117,7 +117,7 @@ class _Server:
                     if not await self._answer(wire, request):
                         break
             except BadRequest as error:
-                await deliver(wire, as_json({"error": str(error)}, 400), None, 0)
+                await deliver(wire, as_json({"error": str(error)}, 400))
             except ClientLeft:
                 pass
 
@@ -125,20 +125,34 @@ class _Server:
         """Answer one request; whether the connection can take another one."""
         journal = self._service.journal
         seen = journal.begin(request.method, request.path, request.headers, self._now())
-        outcome: Outcome = "client left"
         try:
             plan = await self._service.answer(request, seen, wire.attending)
             if seen.api:
                 await wire.pause(self._latency.first(Random(f"{self._seed}:{seen.number}")))
-            if plan.breaks not in BEFORE_HEADERS:
-                seen.status, seen.usage = plan.response.status, plan.early
-            await deliver(wire, plan.response, plan.breaks, self._latency.between)
+            await self._deliver(wire, plan, seen)
+        except ClientLeft:
+            journal.end(seen, "client left", self._now())
+            raise
+        finally:
+            journal.end(seen, "stopped", self._now())
+        return plan.breaks is None and request.headers.get("connection") != "close"
+
+    async def _deliver(self, wire: Wire, plan: Plan, seen: Seen) -> None:
+        def finishing() -> None:
             if plan.breaks is None:
                 seen.usage = plan.usage
-            outcome = "broken" if plan.breaks else "answered"
-        finally:
-            journal.end(seen, outcome, self._now())
-        return plan.breaks is None and request.headers.get("connection") != "close"
+            outcome: Outcome = "broken" if plan.breaks else "answered"
+            self._service.journal.end(seen, outcome, self._now())
+
+        if plan.breaks not in BEFORE_HEADERS:
+            seen.status, seen.usage = plan.response.status, plan.early
+        await deliver(
+            wire,
+            plan.response,
+            plan.breaks,
+            between=self._latency.between,
+            finishing=finishing,
+        )
 
     def _now(self) -> float:
         return anyio.current_time() - self._begun

@@ -94,11 +94,13 @@ class Service:
         """
         dialect = dialect_of(request)
         try:
-            return await self._answer(request, seen, dialect, attending)
+            plan = await self._answer(request, seen, dialect, attending)
         except Rejected as fault:
             error = dialect.error(fault.status, str(fault), fault.code, fault.param)
             wait = {} if fault.retry_after is None else {"retry-after": str(fault.retry_after)}
-            return Plan(response=as_json(error, fault.status, {**fault.headers, **wait}))
+            plan = Plan(response=as_json(error, fault.status, {**fault.headers, **wait}))
+        id = f"req_fake{seen.number:08d}"
+        return replace(plan, response=plan.response.marked(id))
 
     async def _answer(
         self, request: Request, seen: Seen, dialect: Dialect, attending: Attending
@@ -260,11 +262,9 @@ def _garbled(plan: Plan, how: Garble, answer: Answer, call: _Call) -> Plan:
 
 
 def _written(answer: Answer, call: _Call) -> Response:
-    id = f"req_{answer.id}"
-    headers = {"request-id": id, "x-request-id": id, **call.headers}
     if answer.asked.stream:
-        return Response(events=list(call.dialect.events(answer)), headers=headers)
-    return as_json(call.dialect.whole(answer), headers=headers)
+        return Response(events=list(call.dialect.events(answer)), headers=call.headers)
+    return as_json(call.dialect.whole(answer), headers=call.headers)
 
 
 def _date_or(given: str) -> str:

@@ -89,8 +89,9 @@ class Wire:
         Raises:
             ClientLeft: it closed its end meanwhile.
         """
-        with anyio.move_on_after(seconds):
-            await self.stall()
+        if seconds:
+            with anyio.move_on_after(seconds):
+                await self.stall()
 
     async def stall(self) -> None:
         """Say nothing until the client gives up.

@@ -76,10 +76,24 @@ async def test_a_client_that_gives_up_is_seen_to_leave() -> None:
                 async with openai_of(provider, timeout=0.2) as client:
                     await client.responses.create(model="medium", input="?")
             with anyio.fail_after(WAIT):
-                while provider.journal.open:
-                    await anyio.lowlevel.checkpoint()
+                await provider.journal.settled()
         (call,) = provider.journal
         assert (call.outcome, call.status, call.usage) == ("client left", None, None)
+
+
+async def test_a_call_that_is_open_when_the_provider_ends_was_stopped() -> None:
+    async with anyio.create_task_group() as tasks:
+        async with fake_provider("42", latency=3_600.0) as provider:
+            tasks.start_soon(swallow, chat, provider)
+            with anyio.fail_after(WAIT):
+                while not provider.journal.open:
+                    await anyio.lowlevel.checkpoint()
+    assert [one.outcome for one in provider.journal] == ["stopped"]
+
+
+async def swallow(ask: Any, provider: Provider) -> None:
+    with pytest.raises(openai.APIConnectionError):
+        await ask(provider)
 
 
 async def test_what_a_script_raises_ends_the_block() -> None:
@@ -132,7 +146,7 @@ async def test_what_is_no_request_gets_a_400() -> None:
 MODELS = {
     "plain": Model(efforts=(), schema=False, tools=False, images=False, context=100, output=500),
     "old": Model(retires=date(2026, 12, 11)),
-    "strict": Model(efforts=("low", "high"), completion_tokens=True),
+    "strict": Model(efforts=("low", "high"), completion_tokens=True, refuses=("temperature",)),
 }
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
 TOOL = {"type": "function", "function": {"name": "add", "parameters": {"type": "object"}}}
@@ -147,6 +161,7 @@ IMAGE = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBOR
         ("plain", {"tools": [TOOL]}, "'tools' is not supported"),
         ("plain", {"max_tokens": 501}, "501 > 500"),
         ("strict", {"reasoning_effort": "max"}, "does not support 'max'"),
+        ("strict", {"temperature": 0.2}, "'temperature' is not supported"),
         ("strict", {"max_tokens": 9}, "Use 'max_completion_tokens' instead"),
     ],
 )
@@ -225,7 +240,7 @@ async def test_latency_holds_every_reply_back() -> None:
             stream = await client.responses.create(model="medium", input="?", stream=True)
             events = [event async for event in stream]
     assert provider.journal.calls[1].seconds is not None
-    assert provider.journal.calls[1].seconds >= 0.1 + 0.02 * len(events)
+    assert provider.journal.calls[1].seconds >= 0.1 + 0.02 * (len(events) - 1)
 
 
 def test_latency_is_read_from_words() -> None:

@@ -24,7 +24,7 @@ TOOL = {
 }
 CALLS = (
     ToolCall(id="call_1", name="add", arguments={"a": 1}),
-    ToolCall(id="call_2", name="add", arguments=None, raw='{"a": '),
+    ToolCall(id="call_2", name="add", arguments={"a": 2}),
 )
 
 
@@ -76,11 +76,21 @@ async def test_a_structured_answer_can_be_parsed_by_the_client() -> None:
     assert response.output_parsed.answer == "42"
 
 
-async def test_parallel_tool_calls_arrive_as_they_were_written(stream: bool) -> None:
-    async with fake_provider(Reply(tool_calls=CALLS)) as provider:
-        response = await ask(provider, False, tools=[TOOL])
+async def test_parallel_tool_calls_arrive_with_their_arguments(stream: bool) -> None:
+    async with fake_provider(Reply(text="I shall add.", tool_calls=CALLS)) as provider:
+        response = await ask(provider, stream, tools=[TOOL])
     found = [(i.call_id, i.name, i.arguments) for i in response.output if i.type == "function_call"]
-    assert found == [("call_1", "add", '{"a":1}'), ("call_2", "add", '{"a": ')]
+    assert found == [("call_1", "add", '{"a":1}'), ("call_2", "add", '{"a":2}')]
+    assert response.output_text == "I shall add."
+
+
+async def test_a_tool_call_can_be_written_wrong() -> None:
+    wrong = ToolCall(id="call_1", name="add", arguments=None, raw='{"a": ')
+    async with fake_provider(Reply(tool_calls=(wrong,))) as provider:
+        response = await ask(provider, False, tools=[TOOL])
+    (call,) = response.output
+    assert call.type == "function_call"
+    assert call.arguments == '{"a": '
 
 
 async def test_a_script_sees_a_conversation_with_tool_results_in_neutral_words() -> None:
