@@ -28,7 +28,7 @@ def add_command(commands: Any) -> None:
         "--accuracy",
         default="1",
         metavar="P",
-        help="probability of a right answer, or MODEL=P,... (default: 1)",
+        help="probability of a right answer, or MODEL=P,... and 1 for others (default: 1)",
     )
     parser.add_argument(
         "--latency",
@@ -136,11 +136,12 @@ def _print_start(provider: Provider, *, as_json: bool) -> None:
 
 def _print_summary(journal: Journal, *, as_json: bool) -> None:
     outcomes = dict(Counter(one.outcome for one in journal.calls))
+    tokens = journal.usage.total_tokens
     summary = {
         "calls": len(journal.calls),
         "outcomes": outcomes,
         "most_in_flight": journal.most_in_flight,
-        "tokens": journal.usage.total_tokens,
+        "tokens": tokens,
     }
     if as_json:
         print(json.dumps(summary))
@@ -148,5 +149,5 @@ def _print_summary(journal: Journal, *, as_json: bool) -> None:
     told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "none"
     print(
         f"served {summary['calls']} calls ({told}), at most {summary['most_in_flight']} at once, "
-        f"{summary['tokens']} tokens reported"
+        f"{'an unknown number of' if tokens is None else tokens} tokens reported"
     )

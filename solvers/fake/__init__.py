@@ -5,8 +5,9 @@
         ...
         assert len(provider.journal.calls) == 1
 
-It is for tests, benchmarks and dry runs: what it says is scripted, every fault can be had by
-name, and its journal tells all that it was sent.
+It is for tests, benchmarks and dry runs: what it says is scripted, or right as often as it is
+told to be; every fault can be had by name, from a script or by a model id such as
+"f529x2:large"; and its journal tells all that it was sent. Nobody listens at `nobody()`.
 """
 
 from solvers.fake.accuracy import Accurate, read_answers

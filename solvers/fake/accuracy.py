@@ -33,9 +33,10 @@ class Accurate:
     """A script with set accuracy.
 
     `answers` are the right answers by the text of the problem, which a prompt may have
-    words around. Of other problems an arithmetic expression in the text is evaluated;
-    where there is none, there is still one answer that counts as right. `accuracy` is one
-    number, or one for each model with `otherwise` for the rest.
+    words around; of several that it holds the longest counts. Of other problems an
+    arithmetic expression in the text is evaluated; where there is none, there is still one
+    answer that counts as right. `accuracy` is one number, or one for each model with
+    `otherwise` for the rest.
     """
 
     def __init__(
@@ -46,7 +47,8 @@ class Accurate:
         otherwise: float = 1.0,
         seed: int = 0,
     ) -> None:
-        self._answers = dict(answers or {})
+        known = answers or {}
+        self._answers = {problem: known[problem] for problem in sorted(known, key=len)[::-1]}
         self._accuracy = accuracy
         self._otherwise = otherwise
         self._seed = seed
@@ -71,9 +73,7 @@ class Accurate:
         return self._accuracy
 
     def _gold(self, prompt: str) -> str:
-        known = self._answers.get(prompt.strip())
-        if known is None:
-            known = next((a for problem, a in self._answers.items() if problem in prompt), None)
+        known = next((a for problem, a in self._answers.items() if problem in prompt), None)
         return known or _value(prompt) or str(Random(prompt).randrange(100))
 
 
@@ -86,7 +86,7 @@ def wrong_answers(gold: str) -> list[str]:
     try:
         number = Fraction(gold)
     except (ValueError, ZeroDivisionError):
-        return [f"not {gold}", f"{gold} or none", "none"]
+        return [f"not {gold}", f"{gold} or none", f"all but {gold}"]
     return [written(number + 1), written(number - 1), written(number + 10)]
 
 

@@ -72,6 +72,7 @@ async def deliver(
 
     `finishing` is called just before the last of it is sent, so that what it writes down
     is there when the client has its reply. It is not called where the reply stalls.
+    After a break there is nothing to do but to close the connection.
 
     Raises:
         ClientLeft: the client closed its end before it was all sent.
@@ -99,7 +100,6 @@ async def deliver(
         case "cut":
             finishing()
             await wire.send(_first_half(response, into_an_event=True))
-            await wire.close()
 
 
 def _parts(response: Response, *, together: bool) -> list[bytes]:

@@ -77,6 +77,7 @@ def events(answer: Answer) -> Iterator[Event]:
     usage = answer.usage and {**_usage(answer.usage), "output_tokens": 1}
     start = {**_start(answer), "content": [], "stop_reason": None, "usage": usage or {}}
     yield Event("message_start", {"type": "message_start", "message": start})
+    yield Event("ping", {"type": "ping"})
     for index, block in enumerate(_content(answer)):
         at = {"index": index}
         empty = {**block, **_EMPTY[block["type"]]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -85,7 +85,9 @@ async def fake_provider(
             tasks.start_soon(listener.serve, server.serve)
             try:
                 yield Provider(url=f"http://127.0.0.1:{port}", journal=service.journal)
-            except Exception as error:  # leaves as it came, not in the group of the tasks
+            except (anyio.get_cancelled_exc_class(), GeneratorExit):
+                raise
+            except BaseException as error:  # leaves as it came, not in the group of the tasks
                 failure = error
             tasks.cancel_scope.cancel()
     if failure is not None:
@@ -112,14 +114,14 @@ class _Server:
         """Answer the requests of one connection until either side ends it."""
         wire = Wire(stream)
         async with stream:
-            try:
-                while (request := await wire.request()) is not None:
-                    if not await self._answer(wire, request):
-                        break
-            except BadRequest as error:
-                await deliver(wire, as_json({"error": str(error)}, 400))
-            except ClientLeft:
-                pass
+            with suppress(ClientLeft):
+                try:
+                    while (request := await wire.request()) is not None:
+                        if not await self._answer(wire, request):
+                            break
+                except BadRequest as error:
+                    await deliver(wire, as_json({"error": str(error)}, 400))
+                await wire.close()
 
     async def _answer(self, wire: Wire, request: Request) -> bool:
         """Answer one request; whether the connection can take another one."""

@@ -16,6 +16,8 @@ from anyio.abc import ByteStream, SocketAttribute
 
 T = TypeVar("T")
 
+_PATIENCE = 5.0  # seconds that a client has to close its end, too
+
 
 class ClientLeft(Exception):
     """The client closed its end before it had its reply."""
@@ -49,17 +51,17 @@ class Wire:
             BadRequest: it sent something else.
         """
         parser = h11.Connection(h11.SERVER, max_incomplete_event_size=2**16)
-        head: h11.Request | None = None
+        first: h11.Request | None = None
         body = bytearray()
-        data, self._left = self._left, b""
         try:
-            parser.receive_data(data) if data else None
+            if self._left:
+                parser.receive_data(self._left)
             while True:
                 event = parser.next_event()
                 if event is h11.NEED_DATA:
                     parser.receive_data(await self._receive())
                 elif isinstance(event, h11.Request):
-                    head = event
+                    first = event
                 elif isinstance(event, h11.Data):
                     body += event.data
                 elif isinstance(event, h11.EndOfMessage):
@@ -69,8 +71,8 @@ class Wire:
         except h11.RemoteProtocolError as error:
             raise BadRequest(str(error)) from error
         self._left = parser.trailing_data[0]
-        assert head is not None
-        return _request(head, bytes(body))
+        assert first is not None
+        return _request(first, bytes(body))
 
     async def send(self, data: bytes) -> None:
         """Write bytes.
@@ -131,9 +133,10 @@ class Wire:
         await self._stream.aclose()
 
     async def close(self) -> None:
-        """End the connection in order, after all that was written."""
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        """End the connection in order: the client reads all that was written, then the end."""
+        with suppress(ClientLeft, anyio.BrokenResourceError, anyio.ClosedResourceError):
             await self._stream.send_eof()
+            await self.pause(_PATIENCE)
         await self._stream.aclose()
 
     async def _receive(self) -> bytes:
@@ -157,7 +160,7 @@ def chunk(data: bytes) -> bytes:
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
-def _request(head: h11.Request, body: bytes) -> Request:
-    path, _, _ = head.target.decode("latin-1").partition("?")
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    return Request(method=head.method.decode("ascii"), path=path, headers=headers, body=body)
+def _request(first: h11.Request, body: bytes) -> Request:
+    path, _, _ = first.target.decode("latin-1").partition("?")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in first.headers}
+    return Request(method=first.method.decode("ascii"), path=path, headers=headers, body=body)

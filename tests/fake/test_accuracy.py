@@ -90,7 +90,11 @@ def test_more_effort_costs_more_thought() -> None:
     assert 0 < spent[0] < spent[1]
 
 
-@given(gold=st.one_of(st.integers().map(str), st.sampled_from("ABCDEJ"), st.text(min_size=1)))
+@given(
+    gold=st.one_of(
+        st.integers().map(str), st.sampled_from("ABCDEJ"), st.text(min_size=1), st.just("none")
+    )
+)
 def test_wrong_answers_are_wrong_and_differ(gold: str) -> None:
     assert len({gold, *wrong_answers(gold)}) == 4
 

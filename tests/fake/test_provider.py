@@ -107,10 +107,11 @@ async def test_what_a_script_raises_ends_the_block() -> None:
             await chat(provider)
 
 
-async def test_what_the_block_raises_comes_out_as_it_is() -> None:
-    with pytest.raises(LookupError):
+@pytest.mark.parametrize("kind", [LookupError, pytest.fail.Exception])
+async def test_what_the_block_raises_comes_out_as_it_is(kind: type[BaseException]) -> None:
+    with pytest.raises(kind):
         async with fake_provider():
-            raise LookupError
+            raise kind
 
 
 async def test_a_key_is_required_unless_it_is_said_otherwise() -> None:
@@ -306,6 +307,16 @@ async def test_a_journal_can_forget_old_bodies() -> None:
         await chat(provider)
     old, new = provider.journal
     assert (old.body, old.usage, new.body["model"]) == (None, new.usage, "medium")
+
+
+async def test_a_long_reply_arrives_whole_before_the_connection_is_closed() -> None:
+    long = "x" * 8_000_000
+    async with fake_provider(long) as provider:
+        async with httpx2.AsyncClient(headers={"x-api-key": "k", "connection": "close"}) as client:
+            reply = await client.post(
+                f"{provider.url}/v1/chat/completions", json={"model": "m", "messages": PROMPT}
+            )
+    assert reply.json()["choices"][0]["message"]["content"] == long
 
 
 async def test_a_connection_serves_one_request_after_another() -> None:
