@@ -19,7 +19,8 @@ class Asked:
     """One request to a model. `number` is that of its entry in the journal.
 
     `system` holds the text of all system parts, `effort` and `schema` what was asked for
-    in the way of the api. `body` is the request as it came, `headers` without its keys.
+    in the way of the api; `wants_usage` is false for a stream that is not to tell its usage.
+    `body` is the request as it came, `headers` without its keys.
     """
 
     api: Api
@@ -75,11 +76,10 @@ class Answer:
     asked: Asked
     reply: Reply
     usage: Usage | None
-    number: int
 
     @property
     def id(self) -> str:
-        return f"fake{self.number:08d}"
+        return f"fake{self.asked.number:08d}"
 
 
 class Rejected(Exception):

@@ -49,7 +49,6 @@ class _Call:
 
     asked: Asked
     dialect: Dialect
-    seen: Seen
     headers: Mapping[str, str]
 
     def refused(self, fault: Fault) -> Plan:
@@ -132,7 +131,7 @@ class Service:
         check(asked, self._model(name))
         meters = self._admitted(asked, dialect)
         headers = dialect.limits(meters.standings(self._now()))
-        call = _Call(asked=asked, dialect=dialect, seen=seen, headers=headers)
+        call = _Call(asked=asked, dialect=dialect, headers=headers)
         fault = self._due(order, asked)
         said = fault if fault and fault.status else await self._said(asked, attending)
         if isinstance(said, Fault):
@@ -158,7 +157,7 @@ class Service:
         meters.charge(usage.output_tokens or 0, self._now())
         silent = not asked.wants_usage or (fault and fault.spoils == "no-usage")
         told = None if silent else usage
-        answer = Answer(asked=asked, reply=reply, usage=told, number=asked.number)
+        answer = Answer(asked=asked, reply=reply, usage=told)
         plan = Plan(
             response=_written(answer, call),
             breaks=fault.breaks if fault else None,
