@@ -56,13 +56,16 @@ Step = Explore | Answer | Abstain
 class View:
     """All that an orchestrator decides on.
 
-    `calls_left` is None without a cap; at 0 only `Answer` or `Abstain` will be taken.
+    `evidence` is what this run was given. `calls_left` is None without a cap; at 0 only
+    `Answer` or `Abstain` will be taken. `refused` says why the budget stopped the last step,
+    None if it did not: another choice may still fit, the same one will not be sent again.
     """
 
     problem: str
     evidence: tuple[Capsule, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
     calls_left: int | None = None
+    refused: str | None = None
 
 
 class Orchestrator(Protocol):
@@ -157,30 +160,39 @@ class _Run:
         self._watch = watch
         self._problem_id = ""
         self._view = View(problem=task.text, calls_left=task.max_calls)
+        self._dispatched = 0
+        self._unaffordable: dict[Explore, BudgetError] = {}
         self._steps: list[Mapping[str, Any]] = []
         self._began = time.monotonic()
 
     async def run(self) -> Outcome:
-        forced = False
         while True:
             step = await self._orchestrator.decide(self._view)
-            if isinstance(step, Explore) and self._view.calls_left != 0:
-                try:
-                    await self._explore(step)
-                    continue
-                except BudgetError as error:
-                    self._note(refused=str(error))
-                    if not self._problem_id:
-                        raise
-                    self._view = replace(self._view, calls_left=0)
-                    continue
-            if isinstance(step, Explore):
-                forced, step = True, _forced(self._view.ledger)
-            return await self._conclude(step, forced)
+            if not isinstance(step, Explore):
+                return await self._conclude(step, forced=False)
+            refusal = self._unaffordable.get(_choice(step))
+            if refusal is not None and not self._problem_id:
+                raise refusal
+            if refusal is not None or self._view.calls_left == 0:
+                return await self._conclude(_forced(self._view.ledger), forced=True)
+            await self._explore(step)
 
     async def _explore(self, step: Explore) -> None:
-        caps = (self._view.calls_left, self._view.ledger.left.calls)
-        step = replace(step, draws=max(min([step.draws, *(cap for cap in caps if cap)]), 1))
+        """Dispatch as many of the draws as the budget allows, and wait for all of them."""
+        draws = min(step.draws, self._view.calls_left or step.draws)
+        while True:
+            try:
+                return await self._dispatch(replace(step, draws=draws))
+            except BudgetError as error:
+                self._note(refused=str(error))
+                if draws == 1:
+                    self._unaffordable[_choice(step)] = error
+                    self._view = replace(self._view, refused=str(error))
+                    return
+                # Each cap has its own count of draws that fit, so they are found by trying.
+                draws //= 2
+
+    async def _dispatch(self, step: Explore) -> None:
         self._watch.dispatched(step)
         arguments: dict[str, Any] = {
             "solver": step.solver,
@@ -199,6 +211,7 @@ class _Run:
                 arguments["attachments"] = list(self._task.attachments)
         reply = read_explored(await self._call("explore", arguments))
         self._problem_id = reply.problem_id
+        self._dispatched += step.draws
         self._take(reply)
         while reply.pending:
             waiting = {
@@ -214,20 +227,18 @@ class _Run:
         new = [one for one in reply.evidence if one.id not in known]
         for one in new:
             self._watch.found(one)
-        calls_left = self._view.calls_left
-        if calls_left is not None:
-            # Evidence of an earlier run costs nothing and does not count against this one.
-            calls_left = max(calls_left - len(new), 0)
-        self._view = replace(
-            self._view,
+        own = None if self._task.max_calls is None else self._task.max_calls - self._dispatched
+        caps = [cap for cap in (own, reply.ledger.left.calls) if cap is not None]
+        self._view = View(
+            problem=self._task.text,
             evidence=(*self._view.evidence, *new),
             ledger=reply.ledger,
-            calls_left=calls_left,
+            calls_left=min(caps, default=None),
         )
         if new:
             self._watch.counted(reply.ledger)
 
-    async def _conclude(self, step: Answer | Abstain, forced: bool) -> Outcome:
+    async def _conclude(self, step: Answer | Abstain, *, forced: bool) -> Outcome:
         answer = step.answer if isinstance(step, Answer) else None
         if self._problem_id:
             arguments = {
@@ -269,6 +280,11 @@ class _Run:
     def _note(self, **what: Any) -> None:
         seconds = round(time.monotonic() - self._began, 3)
         self._steps.append({"at": seconds, **{k: v for k, v in what.items() if v is not None}})
+
+
+def _choice(step: Explore) -> Explore:
+    """The step as the budget sees it; an instruction weighs too little to be worth another try."""
+    return replace(step, draws=1, instruction=None)
 
 
 def _forced(ledger: Ledger) -> Answer | Abstain:

@@ -14,6 +14,7 @@ from atlas_mcp.core.errors import BadRequestError, BudgetError
 from atlas_mcp.host import transcript
 from atlas_mcp.host.orchestrator import (
     Abstain,
+    Answer,
     Explore,
     Outcome,
     Step,
@@ -31,7 +32,7 @@ from atlas_mcp.host.rules import (
 )
 from atlas_mcp.host.terminal import Terminal
 from solvers.scripted import ScriptedSolver
-from solvers.types import SolveRequest, SolveResult
+from solvers.types import SolveRequest, SolveResult, WorstCase
 
 pytestmark = pytest.mark.anyio
 
@@ -131,6 +132,53 @@ async def test_an_orchestrator_that_never_stops_is_concluded_at_the_servers_cap(
         assert len(solver.requests) == 3
         assert outcome.forced
         assert outcome.answer == "42"
+
+
+@pytest.mark.parametrize("cap", [1, 4, 7])
+async def test_a_vote_that_does_not_fit_asks_for_what_does(
+    connect: Connect, mode: Mode, cap: int
+) -> None:
+    solver = ScriptedSolver(["42"])
+    async with connect(solver, mode=mode, max_calls_per_problem=cap) as host:
+        outcome = await work(host, FixedVote(explore=EXPLORE, calls=8))
+        assert (outcome.answer, outcome.ledger.ok, len(solver.requests)) == ("42", cap, cap)
+
+
+@pytest.mark.parametrize("fitting", [1, 5])
+async def test_draws_that_a_cap_on_tokens_forbids_are_left_out(
+    connect: Connect, fitting: int
+) -> None:
+    solver = ScriptedSolver(["42"])  # 15 tokens a call, also at its worst
+    async with connect(solver, max_tokens_per_problem=15 * fitting + 14) as host:
+        outcome = await work(host, FixedVote(explore=EXPLORE, calls=8))
+        assert outcome.forced
+        assert (outcome.answer, len(solver.requests)) == ("42", fitting)
+
+
+class Thrifty:
+    """Asks for the dear solver, and for the other one once the budget has refused it."""
+
+    name = "thrifty"
+
+    def __init__(self) -> None:
+        self.told: list[str | None] = []
+
+    async def decide(self, view: View) -> Step:
+        self.told.append(view.refused)
+        if view.ledger.asked == 2:
+            return Answer(answer="42", because="two calls")
+        return Explore(solver="s0" if any(self.told) else "dear", draws=2)
+
+
+async def test_a_refused_solver_leaves_the_others_to_be_asked(connect: Connect) -> None:
+    cheap = ScriptedSolver(["42"])
+    dear = ScriptedSolver(["42"], worst=WorstCase(tokens=1_000, usd=0.0, seconds=60.0))
+    orchestrator = Thrifty()
+    async with connect(cheap, named={"dear": dear}, max_tokens_per_problem=100) as host:
+        outcome = await work(host, orchestrator, max_calls=3)
+    assert (outcome.answer, outcome.forced) == ("42", False)
+    assert (len(cheap.requests), len(dear.requests)) == (2, 0)
+    assert [told and told.split(":")[0] for told in orchestrator.told] == [None, "budget", None]
 
 
 async def test_a_server_without_any_budget_is_reported(connect: Connect) -> None:
