@@ -6,6 +6,13 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from atlas_mcp.core.errors import AtlasError, BudgetError
+from solvers.errors import FixRequestError, FixSetupError
+
+_FOR_GOOD = frozenset(
+    error.kind
+    for root in (FixSetupError, FixRequestError)
+    for error in (root, *root.__subclasses__())
+)
 
 
 class _Reply(BaseModel):
@@ -30,6 +37,11 @@ class Capsule(_Reply):
     tokens: int | None = None
     usd: float | None = None
     seconds: float = 0.0
+
+    @property
+    def failed_for_good(self) -> bool:
+        """Whether it met a fault that every further draw of the same choice would meet."""
+        return (self.error or "").partition(":")[0] in _FOR_GOOD
 
 
 class AnswerGroup(_Reply):

@@ -1,7 +1,7 @@
 """Orchestrators that are rules: two fixed workflows and two that stop by themselves.
 
 A rule decides on counts alone, so it needs no model, and the same view always gives the
-same step.
+same step. All of them stop at a fault that no further draw can escape, and pass on its cure.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class FixedVote:
 
     async def decide(self, view: View) -> Step:
         missing = self.calls - view.ledger.asked
-        if missing <= 0 or view.calls_left == 0:
+        if missing <= 0 or _must_stop(view):
             return _plurality(view)
         return replace(self.explore, draws=min(missing, MAX_DRAWS))
 
@@ -54,7 +54,7 @@ class StopAtAgreement:
     async def decide(self, view: View) -> Step:
         leading = view.ledger.leader.count if view.ledger.leader else 0
         left = self.calls - view.ledger.asked
-        if leading >= self.agreeing or left <= 0 or view.calls_left == 0:
+        if leading >= self.agreeing or left <= 0 or _must_stop(view):
             return _plurality(view)
         # No fewer draws could reach agreement, so asking for all of them wastes none.
         return replace(self.explore, draws=min(self.agreeing - leading, left, MAX_DRAWS))
@@ -76,7 +76,8 @@ class StopWhenConfident:
     async def decide(self, view: View) -> Step:
         sure = view.ledger.leader_probability or 0.0
         left = self.calls - view.ledger.asked
-        if (view.ledger.ok > 1 and sure >= self.probability) or left <= 0 or view.calls_left == 0:
+        confident = view.ledger.ok > 1 and sure >= self.probability
+        if confident or left <= 0 or _must_stop(view):
             return _plurality(view)
         return replace(self.explore, draws=min(2 if not view.ledger.asked else 1, left))
 
@@ -115,8 +116,19 @@ def rule(named: str, explore: Explore) -> Orchestrator:
     return RULES[name](explore, value)
 
 
+def _must_stop(view: View) -> bool:
+    return view.calls_left == 0 or _cure(view) is not None
+
+
+def _cure(view: View) -> str | None:
+    """What the first call failed of, if all of this run failed for good."""
+    hopeless = bool(view.evidence) and all(one.failed_for_good for one in view.evidence)
+    return view.evidence[0].error if hopeless else None
+
+
 def _plurality(view: View) -> Answer | Abstain:
     leader = view.ledger.leader
     if leader is None:
-        return Abstain(because=f"none of {view.ledger.asked} calls gave a readable answer")
+        nothing = f"none of {view.ledger.asked} calls gave a readable answer"
+        return Abstain(because=_cure(view) or nothing)
     return Answer(answer=leader.answer, because=f"{leader.count} of {view.ledger.ok} answers agree")

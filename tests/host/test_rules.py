@@ -31,6 +31,17 @@ from atlas_mcp.host.rules import (
     rule,
 )
 from atlas_mcp.host.terminal import Terminal
+from solvers.errors import (
+    BrokenReplyError,
+    ContextOverflowError,
+    FixRequestError,
+    FixSetupError,
+    MissingPackageError,
+    MissingWeightsError,
+    OverloadedError,
+    SolverError,
+    UnknownModelError,
+)
 from solvers.scripted import ScriptedSolver
 from solvers.types import SolveRequest, SolveResult, WorstCase
 
@@ -101,6 +112,71 @@ async def test_no_readable_answer_ends_in_an_abstention(connect: Connect) -> Non
         assert outcome.answer is None
         shown = json.loads(await host.read(f"atlas://problems/{outcome.problem_id}"))
         assert shown["conclusions"][0]["abstain"] is True
+
+
+CURE = "the weights of m are not here: " + "look again; " * 30 + "run: atlas-mcp models pull m"
+
+
+@pytest.mark.parametrize("written", ["greedy", "vote:8", "agree:3", "confident:0.95"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        FixSetupError,
+        MissingPackageError,
+        MissingWeightsError,
+        UnknownModelError,
+        FixRequestError,
+        ContextOverflowError,
+    ],
+)
+async def test_a_fault_that_no_draw_can_escape_ends_the_run_with_its_cure(
+    connect: Connect, written: str, fault: type[SolverError]
+) -> None:
+    def broken(request: SolveRequest) -> str:
+        raise fault(CURE)
+
+    solver = ScriptedSolver(broken)
+    async with connect(solver) as host:
+        outcome = await work(host, rule(written, EXPLORE))
+    calls = [step for step in outcome.steps if step.get("tool") == "explore"]
+    assert (len(calls), outcome.abstained, outcome.forced) == (1, True, False)
+    assert CURE in outcome.because
+
+
+async def test_a_vote_of_many_calls_stops_at_a_fault_of_the_set_up(connect: Connect) -> None:
+    def broken(request: SolveRequest) -> str:
+        raise MissingWeightsError(CURE)
+
+    solver = ScriptedSolver(broken)
+    async with connect(solver) as host:
+        await work(host, FixedVote(explore=EXPLORE, calls=100))
+    assert len(solver.requests) == 8
+
+
+@pytest.mark.parametrize("fault", [OverloadedError, BrokenReplyError])
+async def test_a_fault_that_may_pass_does_not_end_the_run(
+    connect: Connect, fault: type[SolverError]
+) -> None:
+    def broken(request: SolveRequest) -> str:
+        if request.draw <= 2:
+            raise fault("not now")
+        return "42"
+
+    solver = ScriptedSolver(broken)
+    async with connect(solver) as host:
+        outcome = await work(host, StopAtAgreement(explore=EXPLORE, agreeing=2))
+    assert (outcome.answer, len(solver.requests)) == ("42", 4)
+
+
+async def test_one_draw_that_did_answer_keeps_the_run_going(connect: Connect) -> None:
+    def narrow(request: SolveRequest) -> str:
+        if request.draw == 1:
+            raise ContextOverflowError("the repair did not fit")
+        return "42"
+
+    async with connect(narrow) as host:
+        outcome = await work(host, StopAtAgreement(explore=EXPLORE, agreeing=2))
+    assert outcome.answer == "42"
 
 
 class Dithering:
