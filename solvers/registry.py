@@ -11,7 +11,9 @@ name such a module. Listing the names imports none of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -21,6 +23,8 @@ from pydantic import BaseModel, ValidationError
 
 from solvers.errors import FixSetupError, MissingPackageError
 from solvers.types import Shared, Solver
+
+log = logging.getLogger(__name__)
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -72,29 +76,39 @@ def build(spec: SolverSpec, shared: Shared) -> Solver:
     """Make the solver of a roster entry.
 
     Raises:
-        FixSetupError: the api is unknown, an option is wrong or something is missing.
+        FixSetupError: the api is unknown, an option is wrong, something is missing, or the
+            module of the api failed; nothing else, whatever the module raises.
     """
-    solver: Solver = _module(spec).build(spec, shared)
-    return solver
+    with _blaming(spec) as module:
+        solver: Solver = module.build(spec, shared)
+        return solver
 
 
 def missing(spec: SolverSpec) -> str | None:
     """Say what the machine lacks for this entry to work, or None when it is ready."""
     try:
-        lack: str | None = _module(spec).missing(spec)
+        with _blaming(spec) as module:
+            lack: str | None = module.missing(spec)
+            return lack
     except FixSetupError as error:
         return str(error)
-    return lack
 
 
-def _module(spec: SolverSpec) -> Any:
+@contextmanager
+def _blaming(spec: SolverSpec) -> Iterator[Any]:
+    """Lend the module of an api; whatever goes wrong with it is a fault of the set-up."""
     if not knows(spec.api):
         raise FixSetupError(
             f"solver {spec.name!r}: unknown api {spec.api!r}; known: {', '.join(sorted(apis()))}"
         )
+    name = BUILT_IN.get(spec.api) or apis()[spec.api]
+    blamed = f"solver {spec.name!r}: module {name} (api {spec.api!r})"
     try:
-        return import_module(BUILT_IN.get(spec.api) or apis()[spec.api])
+        yield import_module(name)
+    except FixSetupError:
+        raise
     except ImportError as error:
-        raise MissingPackageError(
-            f"solver {spec.name!r}: api {spec.api!r} cannot be loaded: {error}"
-        ) from error
+        raise MissingPackageError(f"{blamed} cannot be loaded: {error}") from error
+    except Exception as error:  # of a package that is not ours
+        log.exception("solver module failed solver=%s module=%s", spec.name, name)
+        raise FixSetupError(f"{blamed} failed: {type(error).__name__}: {error}") from error
