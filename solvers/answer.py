@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -62,6 +62,10 @@ _REPAIR = "That could not be read: {fault}. Send the answer again in the form as
 def format_instructions(form: AnswerForm, kind: AnswerKind) -> str:
     """The words that ask a model for an answer of this form."""
     return _EXPRESSION if form == "expression" else _STRUCTURED % _KINDS[kind]
+
+
+_OBJECT = re.compile(r'\{[ \t\n\r]*"')
+_ATTEMPTS = 64
 
 
 class UnreadableAnswer(ValueError):
@@ -180,13 +184,16 @@ def conversation(
 
 def _first_object(text: str) -> dict[str, Any]:
     decoder = json.JSONDecoder(strict=False)
-    for start in (match.start() for match in re.finditer(r"\{", text)):
+    last = text.rfind('"answer"')
+    starts = [match.start() for match in _OBJECT.finditer(text, 0, last + 1)]
+    # An attempt may read the whole text, so a reply full of braces is tried at both ends only.
+    for start in starts[:_ATTEMPTS] + starts[_ATTEMPTS:][-_ATTEMPTS:]:
         try:
             found, _ = decoder.raw_decode(text, start)
         except (json.JSONDecodeError, RecursionError):
             continue
-        if isinstance(found, dict) and "answer" in found:
-            return found
+        if "answer" in found:
+            return cast(dict[str, Any], found)
     raise UnreadableAnswer('no JSON object with the key "answer" was found')
 
 

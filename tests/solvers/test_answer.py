@@ -82,10 +82,77 @@ def test_any_text_is_read_or_refused(text: str) -> None:
             pass
 
 
-@given(answer=st.text(min_size=1).filter(lambda t: t.strip()), before=st.text(alphabet="ab {}"))
-def test_an_answer_survives_whatever_stands_before_it(answer: str, before: str) -> None:
-    text = before + json.dumps({"answer": answer})
-    assert read_structured(text).answer == answer.strip()
+@given(
+    answer=st.text(min_size=1).filter(lambda text: text.strip()),
+    before=st.text() | st.text(alphabet='{}":\\ a,[]1\n'),
+    after=st.text() | st.text(alphabet='{}":\\ a,[]1\n'),
+    indent=st.none() | st.integers(0, 4),
+)
+def test_an_answer_is_found_whatever_stands_around_it(
+    answer: str, before: str, after: str, indent: int | None
+) -> None:
+    written = json.dumps({"approach": "{}", "answer": answer}, indent=indent)
+    assert read_structured(before + written + after).answer == answer.strip()
+
+
+PIECES = [
+    "{",
+    "}",
+    "[",
+    "]",
+    '"',
+    "\\",
+    ":",
+    ",",
+    " ",
+    "\n",
+    '{"a": ',
+    '"answer": "1"',
+    '{"answer": 2}',
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))
+def test_what_is_read_is_what_trying_every_brace_would_read(text: str) -> None:
+    try:
+        read = read_structured(text).answer
+    except UnreadableAnswer:
+        read = None
+    assert read == tried_at_every_brace(text)
+
+
+def tried_at_every_brace(text: str) -> str | None:
+    for start in (place for place, sign in enumerate(text) if sign == "{"):
+        try:
+            found, _ = json.JSONDecoder(strict=False).raw_decode(text, start)
+        except json.JSONDecodeError:
+            continue
+        if "answer" in found:
+            return str(found["answer"])
+    return None
+
+
+@pytest.mark.parametrize("around", ['{"a": 1} ', '{"a": ', "{", '{"'])
+def test_an_answer_is_found_among_thousands_of_braces(around: str) -> None:
+    many = around * 5_000
+    assert read_structured(f"{many} {GOOD}").answer == "10"
+    assert read_structured(f"{GOOD} {many}").answer == "10"
+
+
+@pytest.mark.parametrize("text", ["{" * 200_000, '{"a":' * 40_000, '{"answer":' * 20_000])
+def test_few_attempts_are_made_at_a_reply_of_braces(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode, attempts = json.JSONDecoder.raw_decode, []
+
+    def counting(self: json.JSONDecoder, s: str, idx: int = 0) -> tuple[object, int]:
+        attempts.append(idx)
+        return decode(self, s, idx)
+
+    monkeypatch.setattr(json.JSONDecoder, "raw_decode", counting)
+    with pytest.raises(UnreadableAnswer, match="no JSON object"):
+        read_structured(text + ' "answer"')
+    assert len(attempts) <= 128
 
 
 @pytest.mark.parametrize(
