@@ -190,7 +190,7 @@ def _first_object(text: str) -> dict[str, Any]:
     for start in starts[:_ATTEMPTS] + starts[_ATTEMPTS:][-_ATTEMPTS:]:
         try:
             found, _ = decoder.raw_decode(text, start)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):  # a number may have too many digits for Python
             continue
         if "answer" in found:
             return cast(dict[str, Any], found)
