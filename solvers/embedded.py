@@ -133,7 +133,11 @@ class EmbeddedSolver:
         self._max_seconds = max_seconds
 
     def worst_case(self, request: SolveRequest) -> WorstCase:
-        """A prompt has at most as many tokens as bytes, and no turn exceeds the context."""
+        """A prompt has at most as many tokens as bytes, and no turn exceeds the context.
+
+        A call that was joined with others may book what a cancelled one still took; together
+        they stay within the sum of their bounds.
+        """
         answer = LIMITS[request.effort].answer_tokens(request.form)
         first = prompt_bound(request.system, request.prompt) + answer
         # An answer that is read again may be cut into other tokens than it was written in.

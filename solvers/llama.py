@@ -3,6 +3,11 @@
 Draws of the same turn that are asked for at the same time are joined into one engine
 request, so that their prompt is read once; each is answered as soon as its own text is
 complete.
+
+The engine can stop a request only as a whole. So a draw whose waiter has left is written on
+beside the others, and what that takes is on the meters of the waiters that stay. What it does
+between the leaving of the last one and its stop, one step, is on the meter of the next call.
+So all meters together show what the engine read and wrote.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,21 +84,26 @@ class _Draw:
     token: EventLoopToken
     done: anyio.Event = field(default_factory=anyio.Event)
     left: bool = False
-    started: bool = False
-    prompt: int = 0
-    cached: int = 0
-    written: int = 0
+    spent: Usage = field(default_factory=Usage)
+    booked: Usage = field(default_factory=Usage)
     pieces: list[str] = field(default_factory=list)
     finish: Literal["stop", "length"] | None = None
     fault: SolverError | None = None
 
-    def usage(self) -> Usage:
-        return Usage(
-            requests=int(self.started),
-            input_tokens=self.prompt,
-            output_tokens=self.written,
-            cached_tokens=self.cached,
+    @property
+    def started(self) -> bool:
+        return self.spent.requests > 0
+
+    def spend(self, *, prompt: int = 0, cached: int = 0, written: int = 0) -> None:
+        # Replaced as a whole, since a waiter may read it meanwhile.
+        self.spent = Usage(
+            requests=1, input_tokens=prompt, output_tokens=written, cached_tokens=cached
         )
+
+    def take(self) -> Usage:
+        """What has been spent since this was called last."""
+        before, self.booked = self.booked, self.spent
+        return _minus(self.booked, before)
 
     def wake(self) -> None:
         if self.left:
@@ -136,6 +146,8 @@ class Engine:
         self._queue: deque[_Group] = deque()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._owed = Usage()
+        """What was read and written after the last waiter had left; the next one books it."""
         self.busy = False
         """Whether a request is being worked on."""
 
@@ -150,9 +162,9 @@ class Engine:
             self._enqueue(group)
             await draw.done.wait()
         finally:
-            self._leave(group, draw)
-            if draw.started:
-                meter.spend(draw.usage(), 0.0)
+            usage = self._leave(group, draw)
+            if usage.requests:
+                meter.spend(usage, 0.0)
         if draw.fault is not None:
             raise draw.fault
         return ModelReply(
@@ -198,13 +210,18 @@ class Engine:
                 self._thread.start()
                 atexit.register(self._stop_and_wait)
 
-    def _leave(self, group: _Group, draw: _Draw) -> None:
+    def _leave(self, group: _Group, draw: _Draw) -> Usage:
+        """Take a waiter out of its group; returns what it has to book."""
         with self._state:
             draw.left = True
-            if not draw.started and draw in group.draws:
+            if draw.started:
+                owed, self._owed = self._owed, Usage()
+                return sum((one.take() for one in group.draws if one.left), owed)
+            if draw in group.draws:
                 group.draws.remove(draw)
             if not group.draws and self._open.get(group.turn) is group:
                 del self._open[group.turn]
+            return Usage()
 
     def _stop(self) -> threading.Thread | None:
         with self._state:
@@ -306,7 +323,7 @@ class Engine:
         with self._state:
             draws = [draw for draw in group.draws if not draw.left]
             for draw in draws:
-                draw.started = True
+                draw.spend()
         if draws:
             reading = _Reading(self, draws)
             self.busy = True
@@ -314,6 +331,8 @@ class Engine:
                 server.handle_chat_completions(group.turn.request(len(draws)), reading)
             finally:
                 self.busy = False
+                with self._state:
+                    self._owed = sum((draw.take() for draw in draws if draw.left), self._owed)
             if reading.fault is not None:
                 raise reading.fault
             self._fail(group, BrokenReplyError(f"{self.model}: the engine ended its reply early"))
@@ -349,7 +368,7 @@ class _Reading:
             self.fault = BrokenReplyError(f"{self._engine.model}: unknown reply: {error!r}")
         if self.fault is None and self._engine.stopped():
             self.fault = GiveUpError(f"{self._engine.model} was shut down")
-        return self.fault is not None or all(draw.left for draw in self._draws)
+        return self.fault is not None or all(draw.left or draw.finish for draw in self._draws)
 
     def _take(self, chunk: dict[str, Any]) -> None:
         if "error" in chunk:
@@ -366,22 +385,25 @@ class _Reading:
             draw, finish = self._ended
             self._ended = None
             cached = usage["prompt_tokens_details"]["cached_tokens"]
-            self._read(draw, usage["prompt_tokens"], cached)
-            draw.written = usage["completion_tokens"]
+            self._spend(draw, usage["prompt_tokens"], cached, usage["completion_tokens"])
             draw.finish = finish
             draw.wake()
 
     def _count(self, draw: _Draw, chunk: dict[str, Any]) -> None:
         if progress := chunk.get("prompt_progress"):
-            self._read(draw, progress["processed"], progress["cache"])
+            self._spend(draw, progress["processed"], progress["cache"])
         elif timings := chunk.get("timings"):
-            self._read(draw, timings["cache_n"] + timings["prompt_n"], timings["cache_n"])
-            draw.written = timings["predicted_n"]
+            prompt = timings["cache_n"] + timings["prompt_n"]
+            self._spend(draw, prompt, timings["cache_n"], timings["predicted_n"])
 
-    def _read(self, draw: _Draw, prompt: int, cached: int) -> None:
-        """Book a prompt; only the first draw of a request had it read, for all of them."""
-        draw.prompt = prompt
-        draw.cached = min(prompt, cached) if draw is self._draws[0] else prompt
+    def _spend(self, draw: _Draw, prompt: int, cached: int, written: int = 0) -> None:
+        """Note what a draw has cost; only the first had the prompt read, for all of them."""
+        cached = min(prompt, cached) if draw is self._draws[0] else prompt
+        draw.spend(prompt=prompt, cached=cached, written=written)
+
+
+def _minus(usage: Usage, before: Usage) -> Usage:
+    return Usage(**{name: now - getattr(before, name) for name, now in asdict(usage).items()})
 
 
 def _as_fault(model: str, error: Mapping[str, Any]) -> SolverError:

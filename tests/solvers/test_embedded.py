@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,9 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio import from_thread
+from anyio.lowlevel import current_token
+from xllamacpp import Server
 
 from solvers.answer import format_instructions
 from solvers.contract import check_solver
@@ -41,6 +44,7 @@ from solvers.types import (
     Shared,
     SolveRequest,
     SolveResult,
+    Usage,
 )
 from solvers.weights import present
 
@@ -193,6 +197,8 @@ async def test_a_call_that_is_cancelled_while_its_prompt_is_read_ends_at_once(
     engine: Engine,
 ) -> None:
     solver, meter = EmbeddedSolver(engine), Meter()
+    with anyio.fail_after(20):
+        await solver.solve(ask(), Meter())  # takes what calls cancelled before still owe
     long = " ".join(f"Farmer {n} sold {n + 3} apples and bought {n * 7} pears." for n in range(200))
     started = perf_counter()
     with anyio.move_on_after(0.5) as scope:
@@ -219,6 +225,108 @@ async def test_one_that_leaves_does_not_disturb_those_beside_it(engine: Engine) 
     assert len(results) == 1
     assert stayed.usage.output_tokens
     assert (gone.usage.output_tokens or 0) <= 192
+
+
+class Wire:
+    """Stands in for the engine's server class and keeps each piece that the engine sends."""
+
+    def __init__(self) -> None:
+        self.requests: list[list[dict[str, Any]]] = []
+        self._on_piece: Callable[[], None] = lambda: None
+
+    def __call__(self, params: Any) -> Wire:
+        self._server = Server(params)
+        return self
+
+    def handle_chat_completions(self, request: Any, take: Callable[[Any], bool]) -> None:
+        pieces: list[dict[str, Any]] = []
+        self.requests.append(pieces)
+
+        def keep(piece: dict[str, Any]) -> bool:
+            pieces.append(piece)
+            self._on_piece()
+            return take(piece)
+
+        self._server.handle_chat_completions(request, keep)
+
+    def watch(self, count: int) -> anyio.Event:
+        """Start afresh; the event is set when the engine has sent `count` pieces."""
+        self.requests, token, reached = [], current_token(), anyio.Event()
+
+        def look() -> None:
+            if sum(map(len, self.requests)) == count:
+                from_thread.run_sync(reached.set, token=token)
+
+        self._on_piece = look
+        return reached
+
+    def counted(self) -> tuple[int, int]:
+        """Tokens read and written, by the engine's own last word on each draw."""
+        read: dict[int, int] = {}
+        written: dict[tuple[int, int], int] = {}
+        for place, pieces in enumerate(self.requests):
+            for piece in pieces:
+                if piece["choices"]:
+                    draw = piece["choices"][0]["index"]
+                if timings := piece.get("timings"):
+                    written[place, draw] = timings["predicted_n"]
+                if timings and draw == 0:  # the other draws copy what the first has read
+                    read[place] = timings["prompt_n"]
+                if usage := piece.get("usage"):  # names no draw: it follows right behind its end
+                    written[place, draw] = usage["completion_tokens"]
+        return sum(read.values()), sum(written.values())
+
+
+def booked(meters: Iterable[Meter]) -> tuple[int, int]:
+    """Tokens read, those from the cache not counted, and written."""
+    usage = sum((meter.usage for meter in meters), Usage())
+    return (usage.input_tokens or 0) - (usage.cached_tokens or 0), usage.output_tokens or 0
+
+
+@pytest.fixture(scope="module")
+def wired(folder: Path) -> Iterator[tuple[Engine, Wire]]:
+    """An engine, and what it sends."""
+    wire = Wire()
+    engine = Engine(model=MODEL, folder=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xllamacpp.Server", wire)
+        yield engine, wire
+        anyio.run(engine.aclose)
+
+
+ENDLESS = replace(
+    turn_of("Tell a story about a fox. " * 20, grammar="root ::= [a-z ] root"), max_tokens=40
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "leaving"),
+    [(2, [0]), (2, [0, 1]), (30, [0]), (30, [2]), (30, [1, 2]), (2, [0, 1, 2]), (30, [0, 1, 2])],
+)
+async def test_all_that_the_engine_reads_and_writes_is_on_the_meters_whoever_leaves(
+    wired: tuple[Engine, Wire], sent: int, leaving: list[int]
+) -> None:
+    engine, wire = wired
+    meters = [Meter() for _ in range(4)]
+    scopes = [anyio.CancelScope() for _ in range(3)]
+
+    async def draw(number: int) -> None:
+        with scopes[number]:
+            await engine.complete(ENDLESS, meters[number])
+
+    with anyio.fail_after(60):
+        reached = wire.watch(sent)
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                tasks.start_soon(draw, number)
+            await reached.wait()
+            for number in leaving:
+                scopes[number].cancel()
+        # Where all left, what the engine did until it noticed is on the next one's meter.
+        await engine.complete(turn_of("Say a number."), meters[3])
+    assert [scope.cancelled_caught for scope in scopes] == [n in leaving for n in range(3)]
+    assert [meter.usage.requests for meter in meters] == [1, 1, 1, 1]
+    assert booked(meters) == wire.counted()
 
 
 async def test_closing_ends_what_is_running_and_lets_nothing_new_in(folder: Path) -> None:
