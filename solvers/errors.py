@@ -7,11 +7,14 @@ SolverError
 │   ├── ConnectionLostError  the wire broke
 │   └── TimedOutError        no answer within the time limit
 ├── FixRequestError          this request can never work
-│   └── ContextOverflowError the problem does not fit into the model's context
+│   ├── ContextOverflowError the problem does not fit into the model's context
+│   └── RequestTooLargeError the provider takes no request of this size
 ├── FixSetupError            the user's set-up lacks something; the message names the cure
 │   ├── MissingPackageError  an optional package is not installed
 │   ├── MissingWeightsError  the model's weights are not on this machine
-│   └── UnknownModelError    no model of that name
+│   ├── UnknownModelError    no model of that name
+│   ├── AuthenticationError  the provider does not accept the key
+│   └── BudgetSpentError     the account at the provider has no money left
 └── GiveUpError              nothing the caller can change
     ├── RecordingMissError   a pool holds no further recorded draw for this request
     └── BrokenReplyError     the reply could not be read
@@ -73,6 +76,12 @@ class ContextOverflowError(FixRequestError):
     kind = "context_overflow"
 
 
+class RequestTooLargeError(FixRequestError):
+    """The provider takes no request of this size."""
+
+    kind = "too_large"
+
+
 class FixSetupError(SolverError):
     """The user's set-up lacks something; the message names the cure."""
 
@@ -95,6 +104,18 @@ class UnknownModelError(FixSetupError):
     """No model goes by that name."""
 
     kind = "unknown_model"
+
+
+class AuthenticationError(FixSetupError):
+    """The provider does not accept the key, or the key lacks a permission."""
+
+    kind = "authentication"
+
+
+class BudgetSpentError(FixSetupError):
+    """The account at the provider has no money left."""
+
+    kind = "budget_spent"
 
 
 class GiveUpError(SolverError):
