@@ -5,6 +5,11 @@ A module named here offers two functions:
     build(spec: SolverSpec, shared: Shared) -> Solver   make it; no network, in a worker thread
     missing(spec: SolverSpec) -> str | None             what the set-up lacks, with the cure
 
+and, where there is a language model behind it that can also converse, two more:
+
+    build_model(spec: SolverSpec, shared: Shared) -> LanguageModel     as build
+    notices(spec: SolverSpec, today: date) -> tuple[str, ...]          what to know of the model
+
 Other packages join through the entry-point group `atlas_mcp.solvers`, whose entries
 name such a module. Listing the names imports none of them.
 """
@@ -15,6 +20,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
@@ -22,6 +28,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from solvers.errors import FixSetupError, MissingPackageError
+from solvers.model import LanguageModel
 from solvers.types import Shared, Solver
 
 log = logging.getLogger(__name__)
@@ -29,6 +36,7 @@ log = logging.getLogger(__name__)
 Options = TypeVar("Options", bound=BaseModel)
 
 BUILT_IN = {
+    "anthropic": "solvers.anthropic_messages",
     "embedded": "solvers.embedded",
     "replay": "solvers.replay",
     "scripted": "solvers.scripted",
@@ -82,6 +90,29 @@ def build(spec: SolverSpec, shared: Shared) -> Solver:
     with _blaming(spec) as module:
         solver: Solver = module.build(spec, shared)
         return solver
+
+
+def build_model(spec: SolverSpec, shared: Shared) -> LanguageModel:
+    """Make the language model of a roster entry, to converse with. No network; off the loop.
+
+    Raises:
+        FixSetupError: as `build`, or the api has no model that converses.
+    """
+    with _blaming(spec) as module:
+        if not hasattr(module, "build_model"):
+            raise FixSetupError(
+                f"solver {spec.name!r}: a model of api {spec.api!r} cannot hold a conversation"
+            )
+        model: LanguageModel = module.build_model(spec, shared)
+        return model
+
+
+def notices(spec: SolverSpec, today: date) -> tuple[str, ...]:
+    """What a user should know of the model of an entry: its end, efforts that it lacks."""
+    with _blaming(spec) as module:
+        told = getattr(module, "notices", None)
+        found: tuple[str, ...] = told(spec, today) if told else ()
+        return found
 
 
 def missing(spec: SolverSpec) -> str | None:

@@ -166,7 +166,7 @@ def test_an_empty_cap_lifts_it() -> None:
         ("default = ", "not valid TOML"),
         ("", "solvers: Field required"),
         ("[solvers]", "solvers"),
-        ('[solvers.a]\napi = "carrier-pigeon"', "unknown api 'carrier-pigeon'; known: embedded"),
+        ('[solvers.a]\napi = "carrier-pigeon"', "unknown api 'carrier-pigeon'; known: anthropic"),
         ('default = "b"\n[solvers.a]\napi = "scripted"', "default 'b' is not among its solvers: a"),
         ('[solvers.auto]\napi = "scripted"', "cannot name a solver"),
         ('[solvers.a]\napi = "scripted"\nmax_seconds = -1', "solvers.a.max_seconds"),
