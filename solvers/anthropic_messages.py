@@ -21,7 +21,7 @@ from solvers.prompted import PromptedSolver
 from solvers.provided import NOTHING_USED, ProvidedModel, Receipt, Turn
 from solvers.registry import SolverSpec
 from solvers.schemas import enforceable
-from solvers.types import UNKNOWN_USAGE, Shared, Usage
+from solvers.types import UNKNOWN_USAGE, Shared, Usage, plus
 
 __all__ = ["build", "build_model", "missing", "notices"]
 
@@ -96,9 +96,9 @@ class MessagesWire:
         return cast(dict[str, Any], message)
 
     def _unreadable(self, response: Any) -> SolverError:
-        if response.headers.get("content-type", "").startswith("text/event-stream"):
-            return ConnectionLostError(f"{self._at.api}: the stream is empty or garbled")
-        return web_page(self._at)
+        if "html" in response.headers.get("content-type", ""):
+            return web_page(self._at)
+        return ConnectionLostError(f"{self._at.api}: the stream is empty or garbled")
 
     def _body(self, turn: Turn, messages: list[dict[str, Any]]) -> dict[str, Any]:
         request = turn.request
@@ -198,14 +198,16 @@ def _used(stream: Any) -> Usage:
     """What the stream has told so far. Its input counts leave out what the cache has."""
     try:
         usage = stream.current_message_snapshot.usage
-    except AssertionError:
+    except (AssertionError, AttributeError):
+        return UNKNOWN_USAGE
+    if usage is None:
         return UNKNOWN_USAGE
     cached = usage.cache_read_input_tokens or 0
     written = usage.cache_creation_input_tokens or 0
     details = usage.output_tokens_details
     return Usage(
         requests=1,
-        input_tokens=usage.input_tokens + cached + written,
+        input_tokens=plus(usage.input_tokens, cached + written),
         output_tokens=usage.output_tokens,
         cached_tokens=cached,
         cache_write_tokens=written,

@@ -10,7 +10,7 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import ModuleType
@@ -48,8 +48,10 @@ _NO_MONEY = re.compile(r"insufficient_quota|credit balance is too low|billing", 
 
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
+    "invalid_prompt": 400,
     "authentication_error": 401,
     "billing_error": 402,
+    "insufficient_quota": 402,
     "permission_error": 403,
     "not_found_error": 404,
     "request_too_large": 413,
@@ -163,12 +165,8 @@ def translate(error: Exception, sdk: ModuleType, at: Endpoint) -> tuple[SolverEr
 
     if isinstance(error, sdk.APIStatusError):
         return error_of(_complaint(error), at), error.status_code in _TURNED_AWAY
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in _causes(error)):
-        return _no_trust(at), True
-    if isinstance(error, sdk.APITimeoutError | httpx2.TimeoutException):
-        return TimedOutError(f"{at.api}: {at.base_url} gave no answer in time"), _unsent(error)
     if isinstance(error, sdk.APIConnectionError | httpx2.HTTPError):
-        return _lost(error, at), _unsent(error)
+        return _broken_wire(list(_causes(error)), at)
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return ConnectionLostError(f"{at.api}: the reply is broken off or garbled"), False
     if isinstance(error, sdk.APIError):
@@ -190,24 +188,24 @@ def _complaint(error: Any) -> Complaint:
     )
 
 
-def _lost(error: Exception, at: Endpoint) -> ConnectionLostError:
-    if _unsent(error):
-        return ConnectionLostError(f"{at.api}: nothing answers at {at.base_url}; is it running?")
-    return ConnectionLostError(f"{at.api}: the connection to {at.base_url} broke")
-
-
-def _no_trust(at: Endpoint) -> FixSetupError:
-    return FixSetupError(
-        f"{at.base_url}: its certificate is not trusted; install the system's CA certificates"
-    )
-
-
-def _unsent(error: BaseException) -> bool:
-    """Whether there never was a connection. A transport may say the same of one that broke."""
+def _broken_wire(causes: Sequence[BaseException], at: Endpoint) -> tuple[SolverError, bool]:
+    """Told by what lies beneath: a transport may call a reset a time-out while connecting."""
     import httpx2
 
-    marks = (ConnectionRefusedError, socket.gaierror, httpx2.ConnectTimeout)
-    return any(isinstance(one, marks) for one in _causes(error))
+    def among(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(one, kinds) for one in causes)
+
+    if among(ssl.SSLCertVerificationError):
+        return FixSetupError(
+            f"{at.base_url}: its certificate is not trusted; install the system's CA certificates"
+        ), True
+    if among(ConnectionRefusedError, socket.gaierror):
+        cure = f"{at.api}: nothing answers at {at.base_url}; is it running?"
+        return ConnectionLostError(cure), True
+    if among(TimeoutError):
+        slow = f"{at.api}: {at.base_url} gave no answer in time"
+        return TimedOutError(slow), among(httpx2.ConnectTimeout)
+    return ConnectionLostError(f"{at.api}: the connection to {at.base_url} broke"), False
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

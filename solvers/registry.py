@@ -37,7 +37,9 @@ Options = TypeVar("Options", bound=BaseModel)
 
 BUILT_IN = {
     "anthropic": "solvers.anthropic_messages",
+    "chat": "solvers.openai_chat",
     "embedded": "solvers.embedded",
+    "openai": "solvers.openai_responses",
     "replay": "solvers.replay",
     "scripted": "solvers.scripted",
 }
