@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas_mcp.core.errors import SetupError
 from atlas_mcp.core.types import Caps
+from solvers.facts import makers
 
 PREFIX = "ATLAS_"
 
@@ -26,7 +27,9 @@ class Settings(BaseModel):
 
     store: Path = Field(description="file of the evidence store")
     roster: Path | None = Field(
-        default=None, description="roster file (TOML); without one the embedded models are offered"
+        default=None,
+        description="roster file (TOML); without one the models of your keys are offered, "
+        "and the embedded ones",
     )
     models_folder: Path = Field(description="folder of the embedded models' weights")
     attachments_folder: Path | None = Field(
@@ -63,6 +66,7 @@ class Settings(BaseModel):
         default="WARNING", description="how much is logged to standard error"
     )
     secrets: tuple[str, ...] = Field(default=(), exclude=True, repr=False)
+    providers: Mapping[str, str] = Field(default={}, exclude=True, repr=False)
 
     @property
     def problem_caps(self) -> Caps:
@@ -100,12 +104,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         "store": data / "atlas-mcp" / "evidence.db",
         "models_folder": cache / "atlas-mcp" / "models",
         "secrets": _secrets(environ),
+        "providers": _providers(environ),
     }
     for name, value in environ.items():
         if not name.startswith(PREFIX) or value.startswith("${"):
             continue
         field = name.removeprefix(PREFIX).lower()
-        if field not in Settings.model_fields or field == "secrets":
+        if field not in Settings.model_fields or field in _HIDDEN:
             _refuse_misspelt(name)
             continue
         if value.strip():
@@ -125,7 +130,7 @@ def variables() -> dict[str, str]:
     return {
         PREFIX + name.upper(): field.description or ""
         for name, field in Settings.model_fields.items()
-        if name != "secrets"
+        if name not in _HIDDEN
     }
 
 
@@ -135,6 +140,7 @@ def _refuse_misspelt(name: str) -> None:
         raise SetupError(f"unknown setting {name}: did you mean {meant[0]}?")
 
 
+_HIDDEN = {"secrets", "providers"}
 _PATHS = {"store", "roster", "models_folder", "attachments_folder"}
 
 
@@ -146,6 +152,12 @@ def _secrets(environ: Mapping[str, str]) -> tuple[str, ...]:
         for name, value in environ.items()
         if marks & set(name.upper().split("_")) and not value.isdigit()
     )
+
+
+def _providers(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that say which providers there are: their keys and addresses."""
+    names = [name for one in makers() for name in (one.key_env, one.base_url_env) if name]
+    return {name: environ[name] for name in names if name in environ}
 
 
 Look = Literal["plain", "mono", "color"]

@@ -34,6 +34,7 @@ from solvers.prompted import PromptedSolver
 from solvers.provided import ProvidedModel, Wire
 from solvers.registry import SolverSpec, read_options
 from solvers.retry import Backoff, Lane
+from solvers.roster import is_set
 from solvers.types import Effort, Shared
 
 log = logging.getLogger(__name__)
@@ -153,8 +154,8 @@ def _endpoint(spec: SolverSpec, options: Options) -> Endpoint:
     if not spec.model:
         raise FixSetupError(f"solver {spec.name!r} needs a model: the id that the provider uses")
     key_env = options.key_env or known.key_env
-    key = os.environ.get(key_env, "").strip() if key_env else ""
-    if key_env and not key:
+    key = (os.environ.get(key_env, "") if key_env else "").strip()
+    if key_env and not is_set(key):
         raise AuthenticationError(
             f"solver {spec.name!r} needs a key: set the environment variable {key_env}"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
@@ -109,8 +109,14 @@ class Provider:
     api: str
     base_url: str | None
     key_env: str | None
+    base_url_env: str | None
     default_tier: str | None = None
-    tiers: tuple[Tier, ...] = field(default=())
+    tiers: tuple[Tier, ...] = ()
+
+
+def makers() -> tuple[Provider, ...]:
+    """The providers whose models stand in a roster as soon as their key is there."""
+    return tuple(one for one in map(provider, _apis()) if one.tiers)
 
 
 def provider(api: str) -> Provider:
@@ -125,6 +131,7 @@ def provider(api: str) -> Provider:
         api=api,
         base_url=found.get("base_url"),
         key_env=found.get("key_env"),
+        base_url_env=found.get("base_url_env"),
         default_tier=found.get("default_tier"),
         tiers=tiers,
     )
@@ -141,6 +148,10 @@ def facts_of(api: str, model: str, overrides: Mapping[str, Any] | None = None) -
     known |= given | {"max_tokens": {**known["max_tokens"], **given.get("max_tokens", {})}}
     known["efforts"] = tuple(known["efforts"])
     return Facts(model=model, listed=own is not None, **known)
+
+
+def _apis() -> list[str]:
+    return [name for name, found in _table().items() if isinstance(found, dict)]
 
 
 _FACTS = frozenset(Facts.__dataclass_fields__) - {"model", "listed"}

@@ -12,7 +12,8 @@ A roster file is TOML:
     temperature = 0.7
 
 Everything beside api, model, description and max_seconds is an option of the api.
-Without a file there is a default roster of embedded models.
+Without a file there is a default roster: the models of the providers whose keys are in the
+environment, and behind them the embedded ones.
 """
 
 from __future__ import annotations
@@ -26,7 +27,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from solvers.errors import FixSetupError
+from solvers.facts import Provider, makers
 from solvers.registry import SolverSpec, apis, knows
+
+_PROVIDED_SECONDS = 900.0
+"""At high effort a model may think for many minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +58,45 @@ class _File(BaseModel):
     solvers: dict[str, _Entry] = Field(min_length=1)
 
 
-def default_roster() -> Roster:
-    """The embedded models: each sampled, and one answering greedily as a baseline."""
+def default_roster(environ: Mapping[str, str] | None = None) -> Roster:
+    """The models of each provider whose key is in `environ`, then the embedded ones.
+
+    The first provider's middle model is the default, or else the larger embedded model.
+    """
+    environ = environ or {}
+    found = [one for one in makers() if one.key_env and is_set(environ.get(one.key_env))]
+    entries = {name: entry for one in found for name, entry in _tiers(one, environ).items()}
+    default = found[0].default_tier if found else "qwen"
+    known = {"default": default, "solvers": entries | _embedded()}
+    return parse_roster(known, "the default roster")
+
+
+def is_set(value: str | None) -> bool:
+    """Whether a variable has a value; hosts may leave a literal "${NAME}" in place of one."""
+    return bool(value and value.strip()) and not str(value).startswith("${")
+
+
+def _tiers(maker: Provider, environ: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    address = environ.get(maker.base_url_env or "")
+    elsewhere = {"base_url": address} if is_set(address) else {}
+    return {
+        tier.name: {
+            "api": maker.api,
+            "model": tier.model,
+            "description": tier.description,
+            "max_seconds": _PROVIDED_SECONDS,
+            "key_env": maker.key_env,
+            **elsewhere,
+        }
+        for tier in maker.tiers
+    }
+
+
+def _embedded() -> dict[str, dict[str, Any]]:
+    """Each model sampled, and once answering greedily as a baseline."""
     small = {"api": "embedded", "model": "qwen2.5-coder-0.5b"}
     large = {"api": "embedded", "model": "qwen2.5-coder-1.5b"}
-    entries = {
+    return {
         "qwen": {**large, "description": "local 1.5B model, sampled; free"},
         "qwen-greedy": {
             **large,
@@ -71,7 +110,6 @@ def default_roster() -> Roster:
             "description": "the 0.5B model without sampling",
         },
     }
-    return parse_roster({"default": "qwen", "solvers": entries}, "the default roster")
 
 
 def load_roster(path: Path) -> Roster:

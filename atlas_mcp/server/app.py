@@ -128,7 +128,10 @@ def read_roster(settings: Settings) -> Roster:
         SetupError: the roster file cannot be read or is not valid.
     """
     try:
-        roster = load_roster(settings.roster) if settings.roster else default_roster()
+        if settings.roster:
+            roster = load_roster(settings.roster)
+        else:
+            roster = default_roster(settings.providers)
     except FixSetupError as error:
         raise SetupError(f"{error}; ATLAS_ROSTER names the file") from error
     specs = {name: _with_folder(spec, settings) for name, spec in roster.specs.items()}

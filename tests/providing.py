@@ -1,0 +1,89 @@
+"""What tests of providers share: time that passes without waiting, and entries for a fake."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+from typing import Any
+
+import anyio
+from anyio.lowlevel import checkpoint
+
+from solvers import registry
+from solvers.fake import Provider
+from solvers.model import LanguageModel
+from solvers.registry import SolverSpec
+from solvers.retry import Lane
+from solvers.types import Shared, Slots, Solver, SolveRequest
+
+APIS = ("anthropic", "openai", "chat")
+KEY_ENV = "TEST_PROVIDER_KEY"
+KEY = "test-key-0123456789"
+PRICE = {"input": 1.0, "output": 10.0}
+
+
+class Time:
+    """A clock that only sleeping moves, so that waits are known and take no time."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        until = self.now + seconds
+        await checkpoint()
+        self.now = max(self.now, until)
+
+
+def lane(time: Time, *, parallel: int = 32, slots: Slots | None = None) -> Lane:
+    return Lane(
+        parallel, slots or Slots(None), clock=time.clock, sleep=time.sleep, random=Random(1)
+    )
+
+
+def spec_of(api: str, url: str, model: str = "m", **options: Any) -> SolverSpec:
+    """A roster entry for a fake at this address."""
+    base_url = url if api == "anthropic" else f"{url}/v1"
+    given = {"base_url": base_url, "key_env": KEY_ENV, "price": PRICE, "timeout": 0.5, **options}
+    return SolverSpec(name=api, api=api, model=model, options=given)
+
+
+class Access:
+    """Solvers and models of one fake, which wait without taking time."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.shared = Shared()
+        self.time = Time()
+
+    def solver(self, api: str, model: str = "m", **options: Any) -> Solver:
+        return registry.build(self._spec(api, model, options), self.shared)
+
+    def model(self, api: str, model: str = "m", **options: Any) -> LanguageModel:
+        return registry.build_model(self._spec(api, model, options), self.shared)
+
+    def _spec(self, api: str, model: str, options: dict[str, Any]) -> SolverSpec:
+        spec = spec_of(api, self.provider.url, model, **options)
+        key = ("lane", api, spec.options["base_url"], KEY)
+        self.shared.once(key, lambda: lane(self.time, slots=self.shared.slots))
+        return spec
+
+
+@asynccontextmanager
+async def access_to(provider: Provider) -> AsyncIterator[Access]:
+    """Open access to a fake, and close its clients."""
+    access = Access(provider)
+    try:
+        yield access
+    finally:
+        with anyio.CancelScope(shield=True):
+            await access.shared.aclose()
+
+
+def ask(prompt: str = "What is 6 × 7?", **more: Any) -> SolveRequest:
+    return SolveRequest(problem=prompt, system="Solve it.", prompt=prompt, **more)
