@@ -1,7 +1,8 @@
 """OpenAI's models by the Responses API.
 
 Nothing is kept on the provider's side (`store=False`), so a conversation sends back what the
-model wrote, its encrypted thoughts included.
+model wrote, its encrypted thoughts included. A summary of them is not asked for: not every
+account may.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class ResponsesWire:
         return [{"role": "assistant", "content": message.text or EMPTY}, *calls]
 
     def _reply(self, found: Found, output: list[Found]) -> ModelReply:
-        parts = [part for item in output for part in as_objects(item.get("content"))]
+        said = [item for item in output if item.get("type") == "message"]
+        parts = [part for item in said for part in as_objects(item.get("content"))]
         refusals = [part for part in parts if part.get("type") == "refusal"]
         calls = tuple(_call(item) for item in output if item.get("type") == "function_call")
         why = as_object(found.get("incomplete_details")).get("reason")
@@ -107,14 +109,12 @@ class ResponsesWire:
             finish = "refusal"
         whole = finish in ("stop", "tools")
         texts = [part.get("text") or part.get("refusal") or "" for part in parts]
-        thoughts = [part.get("text") or "" for one in output for part in _summary(one)]
         return ModelReply(
             text="".join(texts),
             model=found.get("model") or self._at.model,
             finish=finish,
             # A call that was cut off may well read as another one.
             tool_calls=calls if whole else (),
-            thought="\n\n".join(thoughts) or None,
             native=self._at.tagged(output) if whole and output else None,
         )
 
@@ -148,7 +148,3 @@ def _user(message: Message) -> list[dict[str, Any]]:
 
 def _call(item: Found) -> ToolCall:
     return tool_call(str(item.get("call_id")), str(item.get("name")), item.get("arguments"))
-
-
-def _summary(item: Found) -> list[Found]:
-    return as_objects(item.get("summary")) if item.get("type") == "reasoning" else []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
 from typing import Any
 
@@ -72,6 +72,9 @@ class Access:
         key = ("lane", api, spec.options["base_url"], KEY)
         self.shared.once(key, lambda: lane(self.time, slots=self.shared.slots))
         return spec
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Access]]
 
 
 @asynccontextmanager

@@ -5,11 +5,9 @@ Faults strike the first call of a conversation; what may pass then works at the 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import anyio
 import pytest
-from providing import APIS, KEY, KEY_ENV, Access, access_to, ask, spec_of
+from providing import APIS, KEY, Access, ask, spec_of
 from support import WAIT
 
 from solvers import registry
@@ -93,18 +91,6 @@ OF_ONE_API = {"no-choices", "failed"}
 def test_the_tables_name_every_fault() -> None:
     named = {*HOPELESS, *PASSING, *BROKEN_OFF, *STREAM_ONLY, *RESULTS, *HARMLESS, *OF_ONE_API}
     assert named == set(FAULTS)
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(KEY_ENV, KEY)
-
-
-@pytest.fixture
-async def access() -> AsyncIterator[Access]:
-    with anyio.fail_after(WAIT):
-        async with fake_provider() as provider, access_to(provider) as access:
-            yield access
 
 
 async def fails(access: Access, api: str, fault: str, **options: int) -> tuple[SolverError, Meter]:
