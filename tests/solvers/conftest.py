@@ -11,7 +11,7 @@ import pytest
 from providing import KEY, KEY_ENV, Access, Serve, access_to
 from support import WAIT
 
-from solvers.fake import fake_provider
+from solvers.fake import fake_provider, structured
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,10 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 async def access() -> AsyncIterator[Access]:
     """Access to a fake whose models all answer 42."""
     with anyio.fail_after(WAIT):
-        async with fake_provider() as provider, access_to(provider) as access:
+        async with (
+            fake_provider(structured("42")) as provider,
+            access_to(provider) as access,
+        ):
             yield access
 
 
