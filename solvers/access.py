@@ -5,7 +5,8 @@ Options of the apis anthropic, openai and chat:
     key_env      the environment variable that holds the key (chat: none unless given)
     base_url     the address, if not the maker's own
     parallel     calls on the wire at once, for all entries of this provider (32)
-    attempts     how often a call is tried that fails with what may pass (5)
+    attempts     how often a call is tried that fails with what may pass (5), but no more
+                 than twice where a failed attempt may have been billed
     timeout      seconds without a byte after which a reply is given up (600)
     price        dollars per million tokens: {input, output, cached, cache_write}
     max_tokens   the most tokens of a reply, thought included, by effort
@@ -26,9 +27,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from solvers.endpoint import Endpoint
 from solvers.errors import AuthenticationError, FixSetupError
 from solvers.facts import Facts, facts_of, provider
-from solvers.faults import Endpoint
 from solvers.pricing import Price, pricer
 from solvers.prompted import PromptedSolver
 from solvers.provided import ProvidedModel, Wire

@@ -13,8 +13,9 @@ from typing import Any, cast
 
 from solvers import access
 from solvers.access import missing, notices
+from solvers.endpoint import EMPTY, Endpoint
 from solvers.errors import BrokenReplyError, ConnectionLostError, SolverError
-from solvers.faults import EMPTY, Endpoint, translate, web_page
+from solvers.faults import translate, web_page
 from solvers.images import encoded, media_type
 from solvers.model import Finish, Message, ModelReply, ModelRequest, ToolCall
 from solvers.prompted import PromptedSolver
@@ -34,7 +35,7 @@ _FINISHES: dict[str, Finish] = {
     "tool_use": "tools",
 }
 
-_UNREADABLE = (AssertionError, AttributeError, LookupError, TypeError)
+_UNREADABLE = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What the SDK raises on a stream that is none, or whose events make no sense."""
 
 _PAUSES = 4
@@ -66,7 +67,7 @@ class MessagesWire:
         for _ in range(_PAUSES):
             paused = [{"role": "assistant", "content": content}] if content else []
             message = await self._stream(self._body(turn, [*asked, *paused]), receipt)
-            content = [*content, *message.get("content", [])]
+            content = [*content, *filter(_is_not_blank, message.get("content", []))]
             if message["stop_reason"] != "pause_turn":
                 return self._reply(message, content)
         raise BrokenReplyError(f"{self._at.model}: the turn was paused again and again")
@@ -117,7 +118,7 @@ class MessagesWire:
             body["output_config"] = output
         if request.tools:
             body["tools"] = [
-                {"name": one.name, "description": one.description, "input_schema": one.schema}
+                {"name": one.name, "description": one.description, "input_schema": dict(one.schema)}
                 for one in request.tools
             ]
         return body
@@ -178,6 +179,11 @@ def _user(message: Message) -> dict[str, Any]:
     ]
     text = [{"type": "text", "text": message.text}] if message.text.strip() else []
     return {"role": "user", "content": [*results, *images, *text]}
+
+
+def _is_not_blank(block: dict[str, Any]) -> bool:
+    """Whether the block may be sent back: the provider may write blank text, but takes none."""
+    return block["type"] != "text" or bool(block["text"].strip())
 
 
 def _calls(content: list[dict[str, Any]]) -> list[dict[str, Any]]:

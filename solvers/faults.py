@@ -11,11 +11,12 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
+from solvers.endpoint import Endpoint
 from solvers.errors import (
     AuthenticationError,
     BrokenReplyError,
@@ -33,18 +34,12 @@ from solvers.errors import (
 )
 from solvers.retry import read_retry_after
 
-EMPTY = "(nothing)"
-"""Stands for a turn without text, which no api takes."""
-
-_MOST = 300
-"""Characters that are kept of what a provider says."""
-
 _OVERFLOW = re.compile(
     r"context.{0,12}(length|window|size|limit|overflow)|prompt is too long|maximum context"
     r"|input token count.{0,30}exceeds|too many input tokens",
     re.I | re.S,
 )
-_NO_MONEY = re.compile(r"insufficient_quota|credit balance is too low|billing", re.I)
+_NO_MONEY = re.compile(r"insufficient_quota|credit balance is too low|billing_", re.I)
 
 _STATUS_OF_TYPE = {
     "invalid_request_error": 400,
@@ -69,32 +64,6 @@ _TURNED_AWAY = frozenset({*range(400, 500), 503, 529})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """One model at one address, to say in messages what should be set right."""
-
-    api: str
-    model: str
-    base_url: str
-    key_env: str | None = None
-    key: str = field(default="", repr=False)
-
-    def tagged(self, written: Any) -> dict[str, Any]:
-        """What this model wrote in its api's own form, marked as its own."""
-        return {"api": self.api, "model": self.model, "written": written}
-
-    def own(self, native: Any) -> Any:
-        """What this model wrote, to be sent back verbatim; None where another one wrote it."""
-        ours = isinstance(native, dict) and native.get("model") == self.model
-        return native["written"] if ours and native.get("api") == self.api else None
-
-    def quote(self, said: str) -> str:
-        """What the provider said, shortened and without the key."""
-        said = said.replace(self.key, "[key]") if self.key else said
-        said = " ".join(said.split())
-        return said if len(said) <= _MOST else said[:_MOST] + "…"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Complaint:
     """An error as a provider tells it."""
 
@@ -106,7 +75,7 @@ class Complaint:
 
 def complaint_of(found: Any) -> Complaint:
     """The error object inside a reply of status 200; of an unknown kind, it may pass."""
-    error = found if isinstance(found, dict) else {"message": str(found)}
+    error = found if isinstance(found, dict) else {"message": str(found or "no reason given")}
     kind = str(error.get("code") or error.get("type") or "")
     by_number = int(kind) if kind.isdigit() and 400 <= int(kind) < 600 else None
     status = (

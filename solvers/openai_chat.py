@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from solvers import access
 from solvers.access import missing, notices
+from solvers.endpoint import EMPTY, Endpoint
 from solvers.errors import BrokenReplyError, FixRequestError
-from solvers.faults import EMPTY, Endpoint, complaint_of, error_of
+from solvers.faults import complaint_of, error_of
 from solvers.images import data_url
 from solvers.model import Finish, Message, ModelReply, ToolCall
 from solvers.openai_replies import Found, as_object, as_objects, ask, tool_call, usage_of
@@ -39,7 +40,7 @@ def build_model(spec: SolverSpec, shared: Shared) -> ProvidedModel:
     """Make the model of a roster entry."""
 
     def wire(client: Any, at: Endpoint) -> ChatWire:
-        return ChatWire(client, at, shared.once(("taste", at.base_url, at.model), _Taste))
+        return ChatWire(client, at, shared.once(("taste", at.base_url, at.model), Taste))
 
     return access.build_model(spec, shared, lambda: import_module("openai"), "AsyncOpenAI", wire)
 
@@ -77,7 +78,7 @@ class Dialect:
 
 
 @dataclass(slots=True)
-class _Taste:
+class Taste:
     """The dialect that a server took last, for one model."""
 
     dialect: Dialect = Dialect()
@@ -86,7 +87,7 @@ class _Taste:
 class ChatWire:
     """Sends turns by `POST /chat/completions`."""
 
-    def __init__(self, client: Any, at: Endpoint, taste: _Taste) -> None:
+    def __init__(self, client: Any, at: Endpoint, taste: Taste) -> None:
         self._create = client.chat.completions.with_raw_response.create
         self._at = at
         self._taste = taste
@@ -146,7 +147,7 @@ class ChatWire:
                     "function": {
                         "name": one.name,
                         "description": one.description,
-                        "parameters": one.schema,
+                        "parameters": dict(one.schema),
                     },
                 }
                 for one in request.tools

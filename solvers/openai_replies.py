@@ -10,8 +10,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from solvers.endpoint import Endpoint
 from solvers.errors import BrokenReplyError, SolverError
-from solvers.faults import Endpoint, not_json, translate
+from solvers.faults import not_json, translate
 from solvers.model import ToolCall
 from solvers.provided import NOTHING_USED, Receipt
 from solvers.types import UNKNOWN_USAGE, Usage

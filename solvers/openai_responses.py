@@ -12,8 +12,9 @@ from typing import Any
 
 from solvers import access
 from solvers.access import missing, notices
+from solvers.endpoint import EMPTY, Endpoint
 from solvers.errors import BrokenReplyError
-from solvers.faults import EMPTY, Endpoint, complaint_of, error_of
+from solvers.faults import complaint_of, error_of
 from solvers.images import data_url
 from solvers.model import Finish, Message, ModelReply, ModelRequest, ToolCall
 from solvers.openai_replies import Found, as_object, as_objects, ask, tool_call, usage_of
@@ -75,7 +76,7 @@ class ResponsesWire:
                     "type": "function",
                     "name": one.name,
                     "description": one.description,
-                    "parameters": one.schema,
+                    "parameters": dict(one.schema),
                     "strict": False,
                 }
                 for one in request.tools

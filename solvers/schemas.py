@@ -36,5 +36,8 @@ def _inner(name: str, value: Any) -> Any:
 
 
 def is_strict(schema: Mapping[str, Any]) -> bool:
-    """Whether every property is required at the top, as strict providers want it."""
-    return set(schema.get("properties", {})) == set(schema.get("required", ()))
+    """Whether every property is required, at every depth, as strict providers want it."""
+    properties = schema.get("properties", {})
+    inner = [*properties.values(), *schema.get("$defs", {}).values(), *schema.get("anyOf", [])]
+    inner += [schema["items"]] if isinstance(schema.get("items"), Mapping) else []
+    return set(properties) == set(schema.get("required", ())) and all(map(is_strict, inner))

@@ -39,7 +39,6 @@ HOPELESS: dict[str, type[SolverError]] = {
     "bad-parameter": FixRequestError,
     "401": AuthenticationError,
     "402": BudgetSpentError,
-    "quota": BudgetSpentError,
     "403": AuthenticationError,
     "404": UnknownModelError,
     "retired": UnknownModelError,
@@ -87,7 +86,7 @@ RESULTS = {
     "pause": "ok",
 }
 HARMLESS = {"wrong-type"}
-OF_ONE_API = {"no-choices", "failed"}
+OF_ONE_API = {"no-choices", "failed", "quota"}
 
 
 def test_the_tables_name_every_fault() -> None:
@@ -179,6 +178,15 @@ async def test_an_error_in_place_of_choices_is_read(access: Access) -> None:
     error, meter = await fails(access, "chat", "no-choices", attempts=1)
     assert isinstance(error, OverloadedError)
     assert meter.usage == UNKNOWN_USAGE
+
+
+@pytest.mark.parametrize("api", ["openai", "chat"])
+async def test_a_rate_limit_that_is_an_empty_account_is_told_at_once(
+    access: Access, api: str
+) -> None:
+    error, meter = await fails(access, api, "quota")
+    assert isinstance(error, BudgetSpentError)
+    assert meter.usage == FREE
 
 
 async def test_a_failed_response_is_an_error_that_may_pass(access: Access) -> None:

@@ -95,6 +95,17 @@ async def test_a_cancelled_call_is_booked(serve: Serve, api: str) -> None:
     assert meter.usd is None
 
 
+async def test_a_stream_that_is_cancelled_has_told_what_it_read(serve: Serve) -> None:
+    meter = Meter()
+    async with serve(FAULTS["stall-body"]) as access:
+        solver = access.solver("anthropic", timeout=WAIT)
+        with anyio.move_on_after(0.5) as scope:
+            await solver.solve(ask(), meter)
+    assert scope.cancelled_caught
+    assert meter.usage.requests == 1
+    assert meter.usage.input_tokens
+
+
 @pytest.mark.parametrize("api", APIS)
 async def test_draws_share_their_whole_prompt(access: Access, api: str) -> None:
     solver = access.solver(api)

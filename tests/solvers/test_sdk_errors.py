@@ -11,8 +11,9 @@ import httpx2
 import openai
 import pytest
 
+from solvers.endpoint import Endpoint
 from solvers.errors import SolverError
-from solvers.faults import Endpoint, translate
+from solvers.faults import translate
 
 AT = Endpoint(api="chat", model="m", base_url="http://h/v1", key="secret-key-123")
 REQUEST = httpx2.Request("POST", "http://h/v1")
