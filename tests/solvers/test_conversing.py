@@ -94,6 +94,15 @@ async def test_thoughts_are_sent_back_to_the_letter(serve: Serve, api: str, wher
     assert written in ([one["content"] for one in sent if "content" in one], *windows(sent))
 
 
+async def test_blank_text_is_not_sent_back(serve: Serve) -> None:
+    async with serve(Reply(text=" \n", tool_calls=(CALL,))) as access:
+        reply = await first_turn(access, "anthropic")
+        messages = (QUESTION, reply.as_message(), RESULTS)
+        await access.model("anthropic").reply(request(*messages, tools=(ADD,)), Meter())
+        sent = access.provider.journal.calls[1].body["messages"][1]
+    assert [one["type"] for one in sent["content"]] == ["tool_use"]
+
+
 def windows(items: list[Any]) -> list[Any]:
     """Every run of items, and what each holds."""
     runs = [items[a:b] for a in range(len(items)) for b in range(a + 1, len(items) + 1)]

@@ -170,6 +170,23 @@ async def test_no_reply_costs_more_than_the_worst_case(serve: Serve, api: str, e
     assert limits[effort] * len(asked) * PRICE["output"] / 1e6 <= worst.usd
 
 
+@pytest.mark.parametrize("api", APIS)
+async def test_the_worst_case_holds_a_repair_that_reads_the_answer_again(
+    serve: Serve, api: str
+) -> None:
+    limit = 5_000
+    first = Usage(requests=1, input_tokens=2_000, output_tokens=limit)
+    second = Usage(requests=1, input_tokens=2_000 + limit, output_tokens=limit)
+    async with serve(Reply(text="?", usage=first), Reply(text="?", usage=second)) as access:
+        meter = Meter()
+        solver = access.solver(api, max_tokens={"low": limit}, attempts=1)
+        worst = solver.worst_case(ask(effort="low"))
+        await solver.solve(ask(effort="low"), meter)
+    assert meter.usage.total_tokens == 4_000 + 3 * limit
+    assert (meter.usage.total_tokens or 0) <= (worst.tokens or 0)
+    assert (meter.usd or 0) <= (worst.usd or 0)
+
+
 @given(st.text(max_size=300), st.text(max_size=300), st.integers(0, 3))
 def test_a_longer_request_has_no_smaller_worst_case(prompt: str, more: str, images: int) -> None:
     spec = SolverSpec(

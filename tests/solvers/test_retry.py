@@ -103,6 +103,39 @@ async def test_a_call_that_is_held_back_past_its_deadline_fails_at_once() -> Non
     assert time.slept == []
 
 
+async def test_a_call_that_is_held_back_is_not_held_past_its_deadline() -> None:
+    time = Time()
+    shared = lane(time)
+    with pytest.raises(RateLimitedError):
+        await shared.run(failing(limited(20)), Backoff(attempts=1))
+    assert await shared.run(failing(), Backoff(), deadline=20.3) == "done"
+    assert 20 <= time.now <= 20.3
+
+
+async def test_a_call_in_line_is_held_back_by_what_befalls_those_before_it() -> None:
+    time = Time()
+    shared = lane(time, parallel=1)
+    on_wire, leave = anyio.Event(), anyio.Event()
+
+    async def limit() -> None:
+        on_wire.set()
+        await leave.wait()
+        raise limited(20)
+
+    async def first() -> None:
+        with pytest.raises(RateLimitedError):
+            await shared.run(limit, Backoff(attempts=1))
+
+    with anyio.fail_after(WAIT):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(first)
+            await on_wire.wait()
+            tasks.start_soon(shared.run, failing(), Backoff())
+            await anyio.wait_all_tasks_blocked()
+            leave.set()
+    assert time.now >= 20
+
+
 async def test_a_broken_connection_holds_no_other_call_back() -> None:
     time = Time()
     shared = lane(time)
