@@ -22,14 +22,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from solvers.endpoint import Endpoint
 from solvers.errors import AuthenticationError, FixSetupError
-from solvers.facts import Facts, facts_of, provider
+from solvers.facts import Facts, Level, facts_of, provider
 from solvers.pricing import Price, pricer
 from solvers.prompted import PromptedSolver
 from solvers.provided import ProvidedModel, Wire
@@ -44,7 +44,6 @@ CONNECT_SECONDS = 30.0
 """Long enough for a burst of new connections on a busy machine."""
 
 Tokens = Annotated[int, Field(ge=16, le=10_000_000)]
-Level = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class Options(BaseModel):

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from solvers import access
 from solvers.access import missing, notices
-from solvers.endpoint import EMPTY, Endpoint
+from solvers.endpoint import EMPTY, Endpoint, writable
 from solvers.errors import BrokenReplyError, ConnectionLostError, SolverError
 from solvers.faults import translate, web_page
 from solvers.images import encoded, media_type
@@ -77,7 +77,7 @@ class MessagesWire:
 
         used = UNKNOWN_USAGE
         try:
-            async with self._client.messages.stream(**body) as stream:
+            async with self._client.messages.stream(**writable(body)) as stream:
                 try:
                     message = (await stream.get_final_message()).to_dict()
                 except _UNREADABLE as error:

@@ -36,3 +36,12 @@ class Endpoint:
         said = said.replace(self.key, "[key]") if self.key else said
         said = " ".join(said.split())
         return said if len(said) <= _MOST else said[:_MOST] + "…"
+
+
+def writable(value: Any) -> Any:
+    """The JSON value with halves of characters replaced: they cannot be written as UTF-8."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {writable(key): writable(one) for key, one in value.items()}
+    return [writable(one) for one in value] if isinstance(value, list | tuple) else value

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal, get_args
 
 from solvers.types import EFFORTS, Effort
 
-LEVELS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+Level = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """Every provider's word for an effort, weakest first."""
+
+LEVELS: tuple[str, ...] = get_args(Level)
 
 _SOON = timedelta(days=60)
 _DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")

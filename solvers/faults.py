@@ -114,6 +114,8 @@ def error_of(complaint: Complaint, at: Endpoint) -> SolverError:
         return TimedOutError(what, retry_after=retry_after)
     if status == 409 or status >= 500:
         return OverloadedError(what, retry_after=retry_after)
+    if "effort" in said:
+        what += "; say which efforts the model has by `efforts` in its roster entry"
     return FixRequestError(what)
 
 

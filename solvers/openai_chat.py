@@ -15,7 +15,12 @@ from typing import Any, Literal
 from solvers import access
 from solvers.access import missing, notices
 from solvers.endpoint import EMPTY, Endpoint
-from solvers.errors import BrokenReplyError, FixRequestError
+from solvers.errors import (
+    BrokenReplyError,
+    ContextOverflowError,
+    FixRequestError,
+    RequestTooLargeError,
+)
 from solvers.faults import complaint_of, error_of
 from solvers.images import data_url
 from solvers.model import Finish, Message, ModelReply, ToolCall
@@ -111,11 +116,11 @@ class ChatWire:
             body = self._body(turn, dialect)
             try:
                 found = await ask(self._create, body, self._at, receipt, _used)
+            except (ContextOverflowError, RequestTooLargeError):
+                raise
             except FixRequestError as error:
                 first = first or error
-                plainer = (
-                    dialect.plainer(body, str(error)) if type(error) is FixRequestError else None
-                )
+                plainer = dialect.plainer(body, str(error))
                 if plainer is None:
                     # The request itself is wrong: then nothing was learnt of the server.
                     raise first from None

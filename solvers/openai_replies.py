@@ -10,7 +10,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from solvers.endpoint import Endpoint
+from solvers.endpoint import Endpoint, writable
 from solvers.errors import BrokenReplyError, SolverError
 from solvers.faults import not_json, translate
 from solvers.model import ToolCall
@@ -22,7 +22,7 @@ Found = dict[str, Any]
 
 async def ask(
     create: Callable[..., Awaitable[Any]],
-    body: Mapping[str, Any],
+    body: Found,
     at: Endpoint,
     receipt: Receipt,
     usage: Callable[[Found], Usage],
@@ -36,7 +36,7 @@ async def ask(
 
     used = UNKNOWN_USAGE
     try:
-        found = _object((await create(**body)).http_response, at)
+        found = _object((await create(**writable(body))).http_response, at)
         used = usage(found)
     except SolverError:
         raise

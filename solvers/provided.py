@@ -155,7 +155,9 @@ class ProvidedModel:
         for message in request.messages:
             texts += _texts(message)
         images = sum(len(message.attachments) for message in request.messages)
-        bound = sum(len(text.encode()) for text in texts) + 16 * len(request.messages)
+        bound = sum(len(text.encode("utf-8", "replace")) for text in texts) + 16 * len(
+            request.messages
+        )
         bound += images * self.facts.image_tokens + _OVERHEAD_TOKENS
         return bound if self.facts.context is None else min(bound, self.facts.context)
 

@@ -78,6 +78,15 @@ async def test_an_empty_reply_can_be_repaired(serve: Serve, api: str) -> None:
 
 
 @pytest.mark.parametrize("api", APIS)
+async def test_half_a_character_in_a_problem_is_replaced(access: Access, api: str) -> None:
+    problem = "6 × 7 \ud83d é?"
+    solver = access.solver(api)
+    assert solver.worst_case(ask(problem)).tokens
+    assert (await solver.solve(ask(problem), Meter())).answer == "42"
+    assert "6 × 7 ? é?" in str(access.provider.journal.calls[0].body)
+
+
+@pytest.mark.parametrize("api", APIS)
 async def test_a_cancelled_call_is_booked(serve: Serve, api: str) -> None:
     begun = anyio.Event()
 

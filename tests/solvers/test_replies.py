@@ -158,6 +158,13 @@ def test_every_way_to_say_that_a_prompt_is_too_long_is_understood(said: str) -> 
     assert type(error_of(Complaint(status=400, said=said), AT)) is ContextOverflowError
 
 
+def test_an_effort_that_is_refused_has_a_cure() -> None:
+    said = "output_config.effort: This model does not support the effort parameter."
+    error = error_of(Complaint(status=400, said=said), AT)
+    assert type(error) is FixRequestError
+    assert "`efforts` in its roster entry" in str(error)
+
+
 def test_a_rate_limit_that_speaks_of_billing_is_one() -> None:
     said = "You exceeded your current quota, please check your plan and billing details."
     assert type(error_of(Complaint(status=429, said=said), AT)) is RateLimitedError
