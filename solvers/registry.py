@@ -38,6 +38,7 @@ Options = TypeVar("Options", bound=BaseModel)
 BUILT_IN = {
     "anthropic": "solvers.anthropic_messages",
     "chat": "solvers.openai_chat",
+    "command": "solvers.command",
     "embedded": "solvers.embedded",
     "openai": "solvers.openai_responses",
     "replay": "solvers.replay",
