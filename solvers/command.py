@@ -34,12 +34,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from solvers.agent_model import CommandModel, environment
 from solvers.agents import Agent, merged
-from solvers.answer import conversation
 from solvers.errors import FixSetupError
-from solvers.model import ModelRequest
 from solvers.process import MAX_OUTPUT
+from solvers.prompted import PromptedSolver
 from solvers.registry import SolverSpec, read_options
-from solvers.types import Meter, Shared, SolveRequest, SolveResult, WorstCase
+from solvers.types import Shared
 
 _LOGIN_SECONDS = 20.0
 
@@ -51,13 +50,13 @@ class _Limits(BaseModel):
     max_output: int = Field(default=MAX_OUTPUT, ge=1)
 
 
-def build(spec: SolverSpec, shared: Shared) -> CommandSolver:
+def build(spec: SolverSpec, shared: Shared) -> PromptedSolver:
     """Make the solver of a roster entry.
 
     Raises:
         FixSetupError: an option is wrong, the program is not there, or it has no login.
     """
-    return CommandSolver(build_model(spec, shared))
+    return PromptedSolver(build_model(spec, shared), max_seconds=spec.max_seconds)
 
 
 def build_model(spec: SolverSpec, shared: Shared) -> CommandModel:
@@ -79,31 +78,6 @@ def build_model(spec: SolverSpec, shared: Shared) -> CommandModel:
 def missing(spec: SolverSpec) -> str | None:
     """Say whether the program is not there. Runs nothing."""
     return _lack(_agent(spec))
-
-
-class CommandSolver:
-    """Solves by a command-line agent, with one repair turn if the answer cannot be read."""
-
-    def __init__(self, model: CommandModel) -> None:
-        self.model = model
-
-    def worst_case(self, request: SolveRequest) -> WorstCase:
-        """Only the time is bounded: that of the answer and of its repair."""
-        one = self.model.worst_case(ModelRequest(messages=()))
-        return replace(one, seconds=2 * one.seconds)
-
-    async def solve(self, request: SolveRequest, meter: Meter) -> SolveResult:
-        """Attempt the problem once; raises what `CommandModel.reply` raises."""
-        talk = conversation(request)
-        messages = next(talk)
-        while True:
-            turn = ModelRequest(messages=messages, system=request.system, effort=request.effort)
-            reply = await self.model.reply(turn, meter)
-            try:
-                messages = talk.send(reply)
-            except StopIteration as end:
-                result: SolveResult = end.value
-                return result
 
 
 def _agent(spec: SolverSpec) -> Agent:

@@ -13,20 +13,27 @@ _REPAIR_BYTES = 1_024
 
 
 class PromptedSolver:
-    """Solves by conversing with a model. `limits` says how long a reply may be by effort."""
+    """Solves by conversing with a model.
+
+    `limits` says how long a reply may be by effort; without them that is the model's affair.
+    """
 
     def __init__(
-        self, model: LanguageModel, *, limits: Mapping[Effort, int], max_seconds: float = 300.0
+        self,
+        model: LanguageModel,
+        *,
+        limits: Mapping[Effort, int] | None = None,
+        max_seconds: float = 300.0,
     ) -> None:
         self.model = model
-        self._limits = limits
+        self._limits = limits or {}
         self._max_seconds = max_seconds
 
     def worst_case(self, request: SolveRequest) -> WorstCase:
         """An answer and its repair. An answer that is read again may be cut into other tokens."""
         asked = Message(role="user", text=request.prompt, attachments=request.attachments)
         answered = Message(
-            role="assistant", text=" " * (2 * self._limits[request.effort] + _REPAIR_BYTES)
+            role="assistant", text=" " * (2 * self._limits.get(request.effort, 0) + _REPAIR_BYTES)
         )
         first = self.model.worst_case(self._ask(request, (asked,)))
         second = self.model.worst_case(self._ask(request, (asked, answered)))
@@ -60,5 +67,5 @@ class PromptedSolver:
             system=request.system,
             schema=SCHEMA if request.form == "structured" else None,
             effort=effort,
-            max_tokens=self._limits[effort],
+            max_tokens=self._limits.get(effort),
         )

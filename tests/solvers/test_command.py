@@ -14,9 +14,9 @@ import anyio.to_thread
 import pytest
 from support import WAIT
 
-from solvers.agent_model import CommandModel, environment
+from solvers.agent_model import environment
 from solvers.agents import find, presets
-from solvers.command import CommandSolver, build, missing
+from solvers.command import build, build_model, missing
 from solvers.contract import check_solver
 from solvers.errors import (
     BrokenReplyError,
@@ -28,6 +28,7 @@ from solvers.errors import (
     TimedOutError,
 )
 from solvers.model import Message, ModelRequest, ToolSpec
+from solvers.prompted import PromptedSolver
 from solvers.registry import SolverSpec
 from solvers.types import Attachment, Meter, Shared, Slots, SolveRequest, SolveResult
 
@@ -38,7 +39,7 @@ REQUEST = SolveRequest(problem="6 × 7?", system="Be brief.", prompt="6 × 7?")
 ANSWERS = f"import sys; sys.stdin.read(); print({ANSWER!r})"
 
 
-def solver(code: str, *, max_seconds: float = WAIT, **options: Any) -> CommandSolver:
+def solver(code: str, *, max_seconds: float = WAIT, **options: Any) -> PromptedSolver:
     """A solver whose agent is a Python program."""
     return build(spec(code, max_seconds=max_seconds, **options), Shared())
 
@@ -363,7 +364,7 @@ async def test_a_call_that_waits_for_its_turn_lets_another_solver_work(tmp_path:
     code = HANGS.format(path=str(tmp_path / "pids"), stubborn=False, then="time.sleep(600)")
     slow = build(spec(code, parallel=1), shared)
 
-    async def hold(one: CommandSolver) -> None:
+    async def hold(one: PromptedSolver) -> None:
         async with shared.slots.held():
             await one.solve(REQUEST, Meter())
 
@@ -418,7 +419,7 @@ def test_an_agent_that_is_not_logged_in_is_told_before_it_runs() -> None:
 
 
 async def test_tools_of_ours_are_refused() -> None:
-    model: CommandModel = solver(ANSWERS).model
+    model = build_model(spec(ANSWERS), Shared())
     tool = ToolSpec(name="t", description="", schema={})
     with pytest.raises(FixRequestError, match="takes no tools"):
         await model.reply(ModelRequest(messages=(Message(role="user"),), tools=(tool,)), Meter())
