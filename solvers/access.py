@@ -84,7 +84,7 @@ def missing(spec: SolverSpec) -> str | None:
     """Say what the set-up lacks: a key, a model, a sensible address. Imports no SDK."""
     options = read_options(spec, Options)
     try:
-        _endpoint(spec, options)
+        endpoint(spec, options)
     except FixSetupError as error:
         return str(error)
     return None
@@ -108,11 +108,11 @@ def build_model(
         FixSetupError: the entry lacks a model or a key, or its address cannot be one.
     """
     options = read_options(spec, Options)
-    at = _endpoint(spec, options)
+    at = endpoint(spec, options)
     facts = options.facts(spec)
     client = shared.once(
         ("client", at.api, at.base_url, at.key, options.timeout),
-        lambda: _Client(_connect(sdk(), client_class, at, options.timeout)),
+        lambda: _Client(connect(sdk(), client_class, at, options.timeout)),
     ).client
     lane = shared.once(
         ("lane", at.api, at.base_url, at.key), lambda: Lane(options.parallel, shared.slots)
@@ -135,7 +135,8 @@ def solver_of(model: ProvidedModel, spec: SolverSpec) -> PromptedSolver:
     return PromptedSolver(model, limits=limits, max_seconds=spec.max_seconds)
 
 
-def _connect(sdk: ModuleType, client_class: str, at: Endpoint, timeout: float) -> Any:
+def connect(sdk: ModuleType, client_class: str, at: Endpoint, timeout: float) -> Any:
+    """Make an SDK's client; nothing is sent."""
     import httpx2
 
     # The transport of aiohttp takes half the processor time, where it is installed.
@@ -149,7 +150,12 @@ def _connect(sdk: ModuleType, client_class: str, at: Endpoint, timeout: float) -
     )
 
 
-def _endpoint(spec: SolverSpec, options: Options) -> Endpoint:
+def endpoint(spec: SolverSpec, options: Options) -> Endpoint:
+    """Where an entry's model is.
+
+    Raises:
+        FixSetupError: the entry lacks a model or a key, or its address cannot be one.
+    """
     known = provider(spec.api)
     if not spec.model:
         raise FixSetupError(f"solver {spec.name!r} needs a model: the id that the provider uses")
