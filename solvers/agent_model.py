@@ -15,7 +15,8 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from solvers.agents import Agent, Reading, fault, read
+from solvers.agent_output import Reading, fault, read
+from solvers.agents import Agent
 from solvers.errors import BrokenReplyError, FixRequestError, TimedOutError
 from solvers.model import Message, ModelReply, ModelRequest
 from solvers.process import MAX_OUTPUT, Ended, run_program

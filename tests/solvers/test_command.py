@@ -15,7 +15,8 @@ import pytest
 from support import WAIT
 
 from solvers.agent_model import environment
-from solvers.agents import find, presets
+from solvers.agent_output import find
+from solvers.agents import Agent, presets
 from solvers.command import build, build_model, missing
 from solvers.contract import check_solver
 from solvers.errors import (
@@ -217,8 +218,6 @@ async def test_an_agent_sees_only_what_it_needs_of_the_environment(secrets: None
 
 @pytest.mark.parametrize("name", presets())
 def test_no_preset_hands_on_a_key(name: str) -> None:
-    from solvers.agents import Agent
-
     environ = {f"{who}_API_KEY": "k" for who in ("ANTHROPIC", "OPENAI", "GEMINI", "CODEX")}
     agent = Agent.model_validate(presets()[name])
     assert environment(agent, {"PATH": "/bin", "ATLAS_STORE": "s", **environ}) == {"PATH": "/bin"}
@@ -268,6 +267,13 @@ async def test_words_of_an_entry_name_the_cure() -> None:
     code = "import sys; sys.exit('Who are you?')"
     said = await failed(code, FixSetupError, faults=[rule])
     assert said.endswith("Who are you?; run my-agent login")
+
+
+async def test_an_option_that_an_older_agent_lacks_is_a_matter_of_set_up() -> None:
+    said = await failed(
+        "import sys; sys.exit(\"error: unknown option '--safe-mode'\")", FixSetupError
+    )
+    assert "update it" in said
 
 
 async def test_a_program_that_writes_for_ever_is_stopped() -> None:
@@ -393,6 +399,7 @@ async def test_a_call_that_waits_for_its_turn_lets_another_solver_work(tmp_path:
         ),
         ({"command": ["x"], "speed": 1}, "option speed"),
         ({"command": ["x"], "text": "a..[b"}, "is no path"),
+        ({"command": ["x"], "faults": [{"pattern": "(", "kind": "setup"}]}, "faults.0.pattern"),
         ({"command": [sys.executable], "parallel": 0}, "option parallel"),
         ({"preset": ["claude"]}, "unknown preset ['claude']"),
         ({"preset": "claude", "args": 1}, "option args"),
