@@ -132,7 +132,7 @@ class CommandModel:
         named = any("{system_file}" in one for one in (*agent.command, *agent.variables.values()))
         prompt = _written(request.messages)
         if named:
-            system.write_text(request.system, encoding="utf-8")
+            system.write_text(request.system, encoding="utf-8", errors="replace")
         elif request.system:
             prompt = f"{request.system}\n\n{prompt}"
         if paths:

@@ -61,7 +61,8 @@ async def run_program(
 ) -> Ended:
     """Run a program in `folder` with `given` on its standard input, to its end.
 
-    Bytes that are not UTF-8 are replaced. Of standard error only the end is kept.
+    What is no UTF-8 is replaced, on the way in as on the way out. Of standard error only the
+    end is kept.
 
     Raises:
         FixSetupError: the program cannot be started.
@@ -74,7 +75,7 @@ async def run_program(
             assert process.stdin is not None
             assert process.stdout is not None
             assert process.stderr is not None
-            tasks.start_soon(_feed, process.stdin, given.encode())
+            tasks.start_soon(_feed, process.stdin, given.encode(errors="replace"))
             tasks.start_soon(_keep_all, process.stdout, heard, max_output, tasks.cancel_scope)
             tasks.start_soon(_keep_tail, process.stderr, heard)
             await process.wait()

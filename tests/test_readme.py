@@ -54,7 +54,7 @@ def test_the_roster_in_the_readme_is_valid() -> None:
     block = re.search(r"```toml\n(.*?)```", README, re.DOTALL)
     assert block is not None
     roster = parse_roster(tomllib.loads(block[1]), "README")
-    assert set(roster.specs) == {"qwen", "local", "recorded", "rehearsal"}
+    assert set(roster.specs) == {"qwen", "local", "subscription", "recorded", "rehearsal"}
 
 
 def test_the_python_in_the_readme_runs() -> None:

@@ -189,6 +189,13 @@ async def test_a_program_that_does_not_read_its_prompt_can_answer() -> None:
     assert (await solved(f"print({ANSWER!r})", request=large)).answer == "42"
 
 
+async def test_half_a_character_in_a_problem_does_no_harm() -> None:
+    half = SolveRequest(problem="P", system="\ud800", prompt="\udfff?")
+    assert (await solved(ANSWERS, request=half)).answer == "42"
+    told = await solved(ANSWERS, request=half, variables={"SYSTEM": "{system_file}"})
+    assert told.answer == "42"
+
+
 async def test_an_agent_reads_files_where_its_entry_says_so() -> None:
     picture = Attachment(media_type="image/png", data=b"\x89PNG", name="../../evil.png")
     request = SolveRequest(problem="P", system="", prompt="P", attachments=(picture,))
