@@ -129,9 +129,9 @@ class CommandModel:
         command = _filled(
             (program, *agent.command[1:], *options), model=self._model, system_file=str(system)
         )
-        named = any("{system_file}" in one for one in (*agent.command, *agent.variables.values()))
+        places = (*agent.command, *options, *agent.variables.values())
         prompt = _written(request.messages)
-        if named:
+        if any("{system_file}" in one for one in places):
             system.write_text(request.system, encoding="utf-8", errors="replace")
         elif request.system:
             prompt = f"{request.system}\n\n{prompt}"

@@ -123,9 +123,11 @@ def merged(preset: object, given: Mapping[str, Any]) -> dict[str, Any]:
     known = presets()[preset]
     if "command" in given:  # whoever gives the command answers for the login, too
         known = {key: value for key, value in known.items() if key != "login"}
-    added = {
+    added: dict[str, Any] = {
         key: [*known.get(key, []), *given[key]]
         for key in ("args", "environment")
         if isinstance(given.get(key), list)
     }
+    if isinstance(given.get("variables"), dict):
+        added["variables"] = {**known.get("variables", {}), **given["variables"]}
     return {**known, **given, **added}

@@ -54,11 +54,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def claude(provider: Provider | None) -> PromptedSolver:
-    quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
     if provider is None:
-        return agent("claude", variables=quiet)
+        return agent("claude")
     there = {"ANTHROPIC_BASE_URL": provider.url, "ANTHROPIC_API_KEY": "none"}
-    return agent("claude", variables=quiet | there)
+    return agent("claude", variables=there)
 
 
 def codex(provider: Provider) -> PromptedSolver:

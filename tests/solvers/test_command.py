@@ -16,7 +16,7 @@ from support import WAIT
 
 from solvers.agent_model import environment
 from solvers.agent_output import find
-from solvers.agents import Agent, presets
+from solvers.agents import Agent, merged, presets
 from solvers.command import build, build_model, missing
 from solvers.contract import check_solver
 from solvers.errors import (
@@ -204,6 +204,12 @@ async def test_an_agent_reads_files_where_its_entry_says_so() -> None:
     assert "b'\\x89PNG' True" in result.text
     said = await failed(ANSWERS, FixRequestError, request=request)
     assert "cannot read an attachment of type image/png; it reads text only" in said
+
+
+async def test_the_system_text_goes_into_a_file_where_an_argument_names_it() -> None:
+    code = "import sys; print(open(sys.argv[1]).read(), '|', sys.stdin.read())"
+    result = await solved(code, args=["{system_file}"])
+    assert result.text.startswith("Be brief. | 6 × 7?\n")
 
 
 # --- what an agent is not given
@@ -417,6 +423,15 @@ def test_a_wrong_set_up_names_the_cure(options: Mapping[str, Any], said: str) ->
     with pytest.raises(FixSetupError) as caught:
         build(one, Shared())
     assert said in str(caught.value)
+
+
+def test_an_entry_adds_to_its_preset() -> None:
+    given = {"args": ["-x"], "environment": ["MINE"], "variables": {"SET": "1"}, "output": "text"}
+    agent, known = Agent.model_validate(merged("gemini", given)), presets()["gemini"]
+    assert agent.args == ("-x",)
+    assert agent.environment == (*known["environment"], "MINE")
+    assert agent.variables == {**known["variables"], "SET": "1"}
+    assert (agent.output, agent.text) == ("text", known["text"])
 
 
 def test_a_missing_program_is_told_without_running_anything() -> None:
