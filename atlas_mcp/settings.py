@@ -62,6 +62,11 @@ class Settings(BaseModel):
     parallel: Annotated[int, Field(ge=1, le=1_000)] = Field(
         default=16, description="solver calls at work at the same time"
     )
+    allow_live_calls: bool = Field(
+        default=True,
+        description="whether solvers may call providers and agents, which may cost money; "
+        "servers on this machine may always be called",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="WARNING", description="how much is logged to standard error"
     )

@@ -105,10 +105,13 @@ def build_model(
     """Make the model of a roster entry. Imports the SDK, so call it off the loop; no network.
 
     Raises:
-        FixSetupError: the entry lacks a model or a key, or its address cannot be one.
+        FixSetupError: the entry lacks a model or a key, its address cannot be one, or live
+            calls are switched off.
     """
     options = read_options(spec, Options)
     at = endpoint(spec, options)
+    if not at.is_local:
+        shared.require_live(f"solver {spec.name!r} calls {at.base_url}")
     facts = options.facts(spec)
     client = shared.once(
         ("client", at.api, at.base_url, at.key, options.timeout),

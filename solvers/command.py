@@ -64,6 +64,8 @@ def build_model(spec: SolverSpec, shared: Shared) -> CommandModel:
     agent, limits = _agent(spec), _limits(spec)
     if lack := _lack(agent):
         raise FixSetupError(lack)
+    if "preset" in spec.options:
+        shared.require_live(f"solver {spec.name!r} runs {agent.command[0]}")
     _check_login(agent)
     return CommandModel(
         agent,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 EMPTY = "(nothing)"
 """Stands for a turn without text, which no api takes."""
@@ -21,6 +22,12 @@ class Endpoint:
     base_url: str
     key_env: str | None = None
     key: str = field(default="", repr=False)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the address is on this machine."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
 
     def tagged(self, written: Any) -> dict[str, Any]:
         """What this model wrote in its api's own form, marked as its own."""

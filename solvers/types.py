@@ -16,6 +16,8 @@ from typing import Any, Literal, Protocol, TypeVar, cast, get_args
 
 import anyio
 
+from solvers.errors import FixSetupError
+
 Effort = Literal["low", "medium", "high", "max"]
 AnswerKind = Literal["auto", "choice", "number", "math", "code", "text"]
 AnswerForm = Literal["structured", "expression"]
@@ -221,12 +223,25 @@ class Shared:
 
     Objects are made at first use and closed together, newest first. A call holds one of the
     `slots` while it works; a solver that sleeps before it tries again does so under
-    `slots.put_down()`, so that another call can work meanwhile.
+    `slots.put_down()`, so that another call can work meanwhile. Where `live` is False, no
+    solver may be made that would call out of this machine and may cost money.
     """
 
-    def __init__(self, slots: Slots | None = None) -> None:
+    def __init__(self, slots: Slots | None = None, *, live: bool = True) -> None:
         self.slots = slots or Slots(None)
+        self.live = live
         self._made: dict[Hashable, object] = {}
+
+    def require_live(self, what: str) -> None:
+        """Let a solver be made that calls out.
+
+        Raises:
+            FixSetupError: such calls are switched off.
+        """
+        if not self.live:
+            raise FixSetupError(
+                f"{what}, and live calls are switched off: ATLAS_ALLOW_LIVE_CALLS=true allows them"
+            )
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return the object under `key`, making it with `make` if it is not there yet."""

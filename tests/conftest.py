@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from support import Connect, Host, Mode, roster_of
 from atlas_mcp.server.app import create_server
 from atlas_mcp.settings import Settings
 from solvers.scripted import Reply, Script, ScriptedSolver
+
+# Whatever a test starts, and whatever keys are here: nothing is paid for.
+os.environ["ATLAS_ALLOW_LIVE_CALLS"] = "false"
 
 hypothesis_settings.register_profile("house", derandomize=True, deadline=None, max_examples=60)
 hypothesis_settings.load_profile("house")
@@ -34,7 +38,9 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(store=tmp_path / "evidence.db", models_folder=tmp_path / "models")
+    return Settings(
+        store=tmp_path / "evidence.db", models_folder=tmp_path / "models", allow_live_calls=False
+    )
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ async def open_app(
     `watched` says that the transport reports what it has written.
     """
     redact = Redactor(settings.secrets)
-    shared = Shared(Slots(settings.parallel))
+    shared = Shared(Slots(settings.parallel), live=settings.allow_live_calls)
     async with open_store(settings.store) as store:
         try:
             dispatcher = Dispatcher(roster, redact=redact, shared=shared)

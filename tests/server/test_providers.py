@@ -16,6 +16,7 @@ from support import WAIT, Host
 from atlas_mcp.server.app import create_server, read_roster
 from atlas_mcp.settings import Settings, load_settings
 from solvers.fake import Provider, fake_provider, structured
+from solvers.registry import SolverSpec
 from solvers.roster import Roster
 
 pytestmark = pytest.mark.anyio
@@ -80,3 +81,15 @@ def test_keys_and_addresses_of_the_environment_make_the_roster() -> None:
     assert "sol" not in roster.specs
     assert roster.specs["opus"].options["base_url"] == "http://127.0.0.1:9"
     assert "sk-0123456789" not in f"{roster} {settings!r} {settings.model_dump()}"
+
+
+async def test_nothing_is_paid_for_where_live_calls_are_switched_off(settings: Settings) -> None:
+    away = replace(spec_of("chat", "https://models.example/v1", "m"), name="s")
+    agent = SolverSpec(name="agent", api="command", options={"preset": "codex", "command": ["sh"]})
+    server = create_server(settings, roster=Roster(default="s", specs={"s": away, "agent": agent}))
+    with anyio.fail_after(WAIT):
+        async with Client(server) as client:
+            host = Host(client, server)
+            for solver in ("s", "agent"):
+                refused = await host.refused("explore", problem="P", solver=solver)
+                assert "ATLAS_ALLOW_LIVE_CALLS=true" in refused
