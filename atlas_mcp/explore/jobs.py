@@ -63,16 +63,20 @@ class Jobs:
         for job in jobs:
             await job.done.wait()
 
-    async def next_end(self, call_ids: Collection[str], seconds: float) -> None:
-        """Wait until one of these calls has ended, `seconds` at most."""
-        with anyio.move_on_after(seconds):
-            if jobs := self.running(call_ids):
-                await _first(jobs)
-            else:
-                await anyio.sleep(seconds)
+
+async def next_end(jobs: Collection[Job], seconds: float) -> None:
+    """Wait until one of these jobs has ended, or has already; `seconds` at most.
+
+    Without any it waits that long.
+    """
+    with anyio.move_on_after(seconds):
+        if jobs:
+            await _first(jobs)
+        else:
+            await anyio.sleep(seconds)
 
 
-async def _first(jobs: list[Job]) -> None:
+async def _first(jobs: Collection[Job]) -> None:
     async with anyio.create_task_group() as tasks:
 
         async def watch(job: Job) -> None:

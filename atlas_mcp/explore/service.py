@@ -30,7 +30,7 @@ from atlas_mcp.core.types import (
 from atlas_mcp.explore.budget import Budget, left
 from atlas_mcp.explore.dispatch import Dispatcher, Ready
 from atlas_mcp.explore.equivalence import same
-from atlas_mcp.explore.jobs import Job, Jobs
+from atlas_mcp.explore.jobs import Job, Jobs, next_end
 from atlas_mcp.explore.ledger import Ledger, Vote, count, majority_since
 from atlas_mcp.strategies import named
 
@@ -357,7 +357,7 @@ class Explorer:
             if passed >= seconds:
                 return
             tick = POLL_SECONDS if others else TICK_SECONDS
-            await self._jobs.next_end(ids, min(tick, seconds - passed))
+            await next_end(jobs, min(tick, seconds - passed))
 
     async def _report(
         self, problem: Problem, ids: Collection[str], refusal: BudgetError | None = None
