@@ -10,7 +10,7 @@ from typing import Any
 from solvers.fake import openai_form
 from solvers.fake.exchange import Answer, Asked, Rejected
 from solvers.fake.sse import Event, pieces
-from solvers.model import Message, ToolCall, ToolResult
+from solvers.model import Message, ToolCall, ToolResult, ToolSpec
 from solvers.types import Usage
 
 error = openai_form.error
@@ -42,7 +42,7 @@ def read(body: Mapping[str, Any]) -> Asked:
         model=body["model"],
         system="\n".join(filter(None, [body.get("instructions"), *map(_text, systems)])),
         messages=_messages([one for one in items if one not in systems]),
-        tools=tuple(openai_form.tool(one) for one in body.get("tools") or () if "name" in one),
+        tools=tuple(_tools(body)),
         schema=format.get("schema"),
         effort=(body.get("reasoning") or {}).get("effort"),
         max_tokens=body.get("max_output_tokens"),
@@ -183,18 +183,44 @@ def _output(answer: Answer) -> list[dict[str, Any]]:
         items.append(_reasoning(answer, reply.thought))
     if reply.text or reply.finish == "refusal":
         items.append(_message_item(answer))
-    return [*items, *map(_call, reply.tool_calls)]
+    return [*items, *(_call(call, answer.asked.body) for call in reply.tool_calls)]
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
+def _call(call: ToolCall, body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": f"fc_{call.id}",
         "type": "function_call",
         "status": "completed",
         "call_id": call.id,
-        "name": call.name,
+        **_parts_of_name(call.name, body),
         "arguments": openai_form.arguments(call),
     }
+
+
+def _parts_of_name(name: str, body: Mapping[str, Any]) -> dict[str, str]:
+    for space in _namespaces(body):
+        for one in space["tools"]:
+            if name == _joined(space["name"], one["name"]):
+                return {"namespace": space["name"], "name": one["name"]}
+    return {"name": name}
+
+
+def _tools(body: Mapping[str, Any]) -> Iterator[ToolSpec]:
+    for one in body.get("tools") or ():
+        if "name" in one and one.get("type") != "namespace":
+            yield openai_form.tool(one)
+    for space in _namespaces(body):
+        for one in space["tools"]:
+            yield openai_form.tool({**one, "name": _joined(space["name"], one["name"])})
+
+
+def _namespaces(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in body.get("tools") or () if one.get("type") == "namespace"]
+
+
+def _joined(namespace: str | None, name: str) -> str:
+    """The name of a tool in neutral words, which know no namespaces."""
+    return f"{namespace}__{name}" if namespace else name
 
 
 def _reasoning(answer: Answer, thought: str) -> dict[str, Any]:
@@ -261,7 +287,8 @@ def _message(item: Mapping[str, Any]) -> Message | None:
             images = openai_form.images(item["content"])
             return Message(role=item["role"], text=_text(item), attachments=images)
         case "function_call":
-            call = openai_form.tool_call(item["call_id"], item["name"], item["arguments"])
+            name = _joined(item.get("namespace"), item["name"])
+            call = openai_form.tool_call(item["call_id"], name, item["arguments"])
             return Message(role="assistant", tool_calls=(call,))
         case "function_call_output":
             output = item["output"]

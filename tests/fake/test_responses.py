@@ -84,6 +84,34 @@ async def test_parallel_tool_calls_arrive_with_their_arguments(stream: bool) -> 
     assert response.output_text == "I shall add."
 
 
+async def test_a_tool_in_a_namespace_has_one_name_in_neutral_words(stream: bool) -> None:
+    seen: list[Asked] = []
+
+    def script(asked: Asked) -> Reply:
+        seen.append(asked)
+        return Reply(tool_calls=(ToolCall(id="call_1", name="sums__add", arguments={"a": 1}),))
+
+    space = {"type": "namespace", "name": "sums", "description": "Sums.", "tools": [TOOL]}
+    done = {"type": "function_call", "call_id": "c0", "arguments": "{}"}
+    async with fake_provider(script) as provider:
+        response = await ask(
+            provider,
+            stream,
+            tools=[space],
+            input=[
+                {"role": "user", "content": "Add."},
+                {**done, "namespace": "sums", "name": "add"},
+                {"type": "function_call_output", "call_id": "c0", "output": "3"},
+            ],
+        )
+    (call,) = response.output
+    assert call.type == "function_call"
+    assert (call.namespace, call.name) == ("sums", "add")
+    (asked,) = seen
+    assert [tool.name for tool in asked.tools] == ["sums__add"]
+    assert [one.name for one in asked.messages[1].tool_calls] == ["sums__add"]
+
+
 async def test_a_tool_call_can_be_written_wrong() -> None:
     wrong = ToolCall(id="call_1", name="add", arguments=None, raw='{"a": ')
     async with fake_provider(Reply(tool_calls=(wrong,))) as provider:
