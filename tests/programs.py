@@ -67,11 +67,11 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**own, **more}
 
 
-def scripted_atlas(folder: Path) -> dict[str, str]:
+def scripted_atlas(folder: Path, roster: str = ROSTER) -> dict[str, str]:
     """Variables that give the product a store and scripted solvers in `folder`."""
-    roster = folder / "roster.toml"
-    roster.write_text(ROSTER, encoding="utf-8")
-    return {"ATLAS_STORE": str(folder / "evidence.db"), "ATLAS_ROSTER": str(roster)}
+    path = folder / "roster.toml"
+    path.write_text(roster, encoding="utf-8")
+    return {"ATLAS_STORE": str(folder / "evidence.db"), "ATLAS_ROSTER": str(path)}
 
 
 def atlas(*arguments: str) -> list[str]:
