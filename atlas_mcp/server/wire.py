@@ -6,7 +6,7 @@ same. Solver text is data: it is cleaned of control characters, cut to length an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
@@ -35,6 +35,8 @@ _FITS = (
     (0, 60, 40, 3, 32),
     (0, 30, 0, 2, 8),
 )
+# (reasoning, answer, whether each is told with its choice), the same for the text.
+_TEXT_FITS = ((240, 200, True), (100, 120, True), (0, 120, True), (0, 40, True), (0, 30, False))
 
 
 class Capsule(BaseModel):
@@ -280,27 +282,44 @@ def _bare(report: Report) -> Explored:
 
 
 def _explored_text(view: Explored) -> str:
-    lines = [f"problem {view.problem_id}: {view.next}"]
-    for one in view.evidence:
-        what = quoted(one.answer, 120) if one.answer is not None else one.error or ""
-        sure = "" if one.confidence is None else f", says {one.confidence:.0%} sure"
-        lines.append(
-            f"- {one.id} {one.solver}/{one.effort}/{one.strategy} {one.status}: {what}{sure}"
-        )
-        if one.reasoning:
-            lines.append(f"  {quoted(one.reasoning, 240)}")
-    if view.evidence_left_out:
-        lines.append(f"- {view.evidence_left_out} more: read the linked resource")
-    lines += [
-        f"- pending {one.id} {one.solver}/{one.effort}/{one.strategy}" for one in view.pending
-    ]
-    counts = ", ".join(f"{quoted(g.answer, 60)} × {g.count}" for g in view.ledger.answers[:5])
+    """The view in words: the counts first, then as much of each piece of evidence as fits."""
+    for fit in _TEXT_FITS:
+        text = "\n".join([*_counted(view), *_listed(view, *fit)])
+        if len(text) <= _TEXT_CHARS:
+            break
+    return text
+
+
+def _counted(view: Explored) -> Iterator[str]:
+    yield f"problem {view.problem_id}: {view.next}"
     ledger = view.ledger
-    lines.append(
+    counts = ", ".join(f"{quoted(g.answer, 60)} × {g.count}" for g in ledger.answers[:5])
+    yield (
         f"ledger: {ledger.asked} asked, {ledger.ok} answered, {ledger.failed} failed, "
         f"{ledger.unparsed} unreadable" + (f"; {counts}" if counts else "")
     )
-    return "\n".join(lines)
+
+
+def _listed(view: Explored, reasoning: int, answer: int, named: bool) -> Iterator[str]:
+    for one in view.evidence:
+        yield f"- {_called(one, named)} {one.status}: {_outcome(one, answer)}"
+        if one.reasoning and reasoning:
+            yield f"  {quoted(one.reasoning, reasoning)}"
+    if view.evidence_left_out:
+        yield f"- {view.evidence_left_out} more: read the linked resource"
+    for call in view.pending:
+        yield f"- pending {_called(call, named)}"
+
+
+def _outcome(one: Capsule, most: int) -> str:
+    if one.answer is None:
+        return cut(one.error or "", 4 * most)
+    sure = "" if one.confidence is None else f", says {one.confidence:.0%} sure"
+    return quoted(one.answer, most) + sure
+
+
+def _called(one: Capsule | Waiting, named: bool) -> str:
+    return f"{one.id} {one.solver}/{one.effort}/{one.strategy}" if named else one.id
 
 
 def _result(view: BaseModel, text: str, links: list[ResourceLink]) -> CallToolResult:

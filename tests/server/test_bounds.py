@@ -62,6 +62,27 @@ async def test_a_reply_never_passes_its_bound(connect: Connect, mode: Mode) -> N
         assert size(concluded) <= MAX_CHARS
 
 
+REASONED = SolveResult(status="ok", model="m", answer="42", reasoning="It follows. " * 30)
+
+
+@pytest.mark.parametrize(
+    ("solved", "calls"), [(REASONED, 16), (huge(1), 40)], ids=["with reasons", "huge"]
+)
+async def test_the_text_names_all_evidence_that_the_structure_holds(
+    connect: Connect, solved: SolveResult, calls: int
+) -> None:
+    async with connect([solved]) as host:
+        problem_id = (await host.explore("P", draws=8))["problem_id"]
+        for _ in range(calls // 8 - 1):
+            await host.explore(problem_id=problem_id, draws=8, strategy="chain_of_thought")
+        result = await host.call("collect", problem_id=problem_id)
+    text, found = text_of(result), host.structured(result)
+    assert len(found["evidence"]) >= 8
+    assert [one["id"] for one in found["evidence"] if one["id"] not in text] == []
+    assert problem_id in text
+    assert f"ledger: {calls} asked, {calls} answered" in text
+
+
 async def test_characters_that_need_escaping_do_not_pass_the_bound(connect: Connect) -> None:
     nasty = SolveResult(status="ok", model="m", answer='"\\' * 5_000, reasoning='"\n\\' * 9_000)
     async with connect([nasty]) as host:
