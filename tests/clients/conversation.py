@@ -13,6 +13,9 @@ from solvers.model import ToolCall
 SERVER = "atlas"
 """The name under which hosts are given the product; they put it before the names of tools."""
 
+PROBLEM = "What is 6 × 7?"
+LAST_WORD = "The answer is 42."
+
 
 class Move:
     """A tool of the product that the model wants called."""

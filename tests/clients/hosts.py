@@ -1,6 +1,6 @@
 """Hosts that run a whole conversation here: what each is given, and how it is started.
 
-Neither has an account. Their model is a fake provider on loopback.
+None has an account. Their model is on loopback.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 from clients.conversation import SERVER
-from programs import atlas, environment, node_tool, run
+from programs import atlas, environment, node_tool, run, scripted_atlas
 
 from solvers.fake import Provider
+
+LIMIT = 3.0
+"""Seconds after which a host that is told to be impatient gives a tool up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,18 @@ class Place:
     folder: Path
     variables: Mapping[str, str]
     limit: float | None = None
+
+
+def slow(folder: Path, seconds: float) -> dict[str, str]:
+    """Variables of a product whose only solver takes so long."""
+    answers = json.dumps([str(42 - n) for n in range(8)])
+    entry = f'[solvers.slow]\napi = "scripted"\nanswers = {answers}\nseconds = {seconds}\n'
+    return scripted_atlas(folder, entry)
+
+
+def one_by_one(folder: Path) -> dict[str, str]:
+    """The same, one call a second after the other: `LIMIT` falls between the first and the last."""
+    return {**slow(folder, 1), "ATLAS_PARALLEL": "1"}
 
 
 class Host(Protocol):
@@ -89,3 +104,34 @@ async def codex(place: Place, provider: Provider) -> str:
     )
     assert ended.status == 0, ended.err
     return ended.out.strip()
+
+
+async def gemini_cli(place: Place, url: str) -> str:
+    """As a `Host`, but for the address of a model that speaks the API of Gemini."""
+    gemini = node_tool("gemini")
+    command, *arguments = atlas("serve")
+    entry: dict[str, object] = {
+        "command": command,
+        "args": arguments,
+        "env": dict(place.variables),
+        "trust": True,
+    }
+    if place.limit is not None:
+        entry["timeout"] = int(1_000 * place.limit)
+    settings = {
+        "security": {"folderTrust": {"enabled": False}, "auth": {"selectedType": "gemini-api-key"}},
+        "privacy": {"usageStatisticsEnabled": False},
+        "general": {"enableAutoUpdate": False},
+        "mcpServers": {SERVER: entry},
+    }
+    # Its home is the folder of the user's settings; a project needs another one.
+    home, project = place.folder / ".gemini", place.folder / "project"
+    home.mkdir()
+    project.mkdir()
+    (home / "settings.json").write_text(json.dumps(settings))
+    ended = await run(
+        [gemini, "-p", "go", "-m", "gemini-2.5-flash", "--output-format", "json"],
+        env=environment(place.folder, GEMINI_API_KEY="none", GOOGLE_GEMINI_BASE_URL=url),
+        cwd=project,
+    )
+    return str(ended.json()["response"])

@@ -8,32 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from clients.conversation import HostModel, Move, Rule, Told
-from clients.hosts import Host, Place, claude_code, codex
+from clients.books import Pairs, books
+from clients.conversation import LAST_WORD, PROBLEM, HostModel, Move, Rule, Told
+from clients.hosts import LIMIT, Host, Place, claude_code, codex, one_by_one, slow
 from programs import scripted_atlas
 
-from atlas_mcp.core.types import Account, Conclusion, Evidence
-from atlas_mcp.evidence.sqlite import open_store
 from solvers.fake import fake_provider
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
-
-PROBLEM = "What is 6 × 7?"
-LAST_WORD = "The answer is 42."
-
-LIMIT = 3.0
-"""Seconds after which the host gives a tool up."""
-
-SLOW = """\
-[solvers.slow]
-api = "scripted"
-answers = ["42", "41", "40", "39", "38", "37", "36", "35"]
-seconds = {seconds}
-"""
 
 
 @pytest.fixture(params=[claude_code, codex], ids=["claude-code", "codex"])
@@ -50,37 +35,9 @@ async def play(host: Host, place: Place, rule: Rule) -> HostModel:
     return model
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
-    """What a store holds of its only problem."""
-
-    evidence: list[Evidence]
-    account: Account
-    conclusions: list[Conclusion]
-
-
-async def books(place: Place) -> Books:
-    """The books once the host has ended."""
-    async with open_store(Path(place.variables["ATLAS_STORE"])) as store:
-        assert await store.verify() == []
-        [problem] = await store.problems()
-        assert problem.text == PROBLEM
-        assert await store.pending(problem.id) == []
-        return Books(
-            evidence=await store.evidence(problem.id),
-            account=await store.account(problem.id),
-            conclusions=await store.conclusions(problem.id),
-        )
-
-
-def shown(*told: Told) -> list[tuple[str, str | None]]:
+def shown(*told: Told) -> Pairs:
     """The ids and answers that the model reads in these results."""
     return sorted((one["id"], one["answer"]) for each in told for one in each.found["evidence"])
-
-
-def held(stored: Books) -> list[tuple[str, str | None]]:
-    """The ids and answers in the store."""
-    return sorted((one.id, one.answer) for one in stored.evidence)
 
 
 async def test_the_model_reads_all_evidence_the_ledger_and_the_problem_id(
@@ -102,7 +59,7 @@ async def test_the_model_reads_all_evidence_the_ledger_and_the_problem_id(
     assert "Use explore to gather independent evidence" in json.dumps(model.asked[0].body)
     first, second, concluded = model.told
     stored = await books(place)
-    assert shown(first, second) == held(stored)
+    assert shown(first, second) == stored.pairs
     assert [one["answer"] for one in first.found["evidence"]] == ["42", "41", "42"]
     ledger = second.found["ledger"]
     assert [(one["answer"], one["count"]) for one in ledger["answers"]] == [("42", 3), ("41", 1)]
@@ -121,15 +78,14 @@ async def test_a_call_longer_than_the_limit_of_the_host_is_collected_by_its_hand
             return LAST_WORD
         return Move("collect", problem_id=told[0].found["problem_id"], wait_seconds=1)
 
-    variables = scripted_atlas(tmp_path, SLOW.format(seconds=LIMIT + 1))
-    place = Place(folder=tmp_path, variables=variables, limit=LIMIT)
+    place = Place(folder=tmp_path, variables=slow(tmp_path, LIMIT + 1), limit=LIMIT)
     model = await play(host, place, rule)
 
     first, last = model.told[0].found, model.told[-1]
     stored = await books(place)
     assert first["status"] == "pending"
     assert {one["id"] for one in first["pending"]} == {one.id for one in stored.evidence}
-    assert shown(last) == held(stored)
+    assert shown(last) == stored.pairs
     assert sorted(one["answer"] for one in last.found["evidence"]) == ["40", "41", "42"]
     assert last.found["ledger"]["spent"]["calls"] == stored.account.spent.calls == 3
 
@@ -146,9 +102,7 @@ async def test_what_was_found_before_the_host_cut_a_call_off_is_told_without_a_n
             return Move("collect", problem_id=told[1].found["problem_id"])
         return LAST_WORD
 
-    # One after the other, so that the limit falls between the first and the last.
-    variables = {**scripted_atlas(tmp_path, SLOW.format(seconds=1)), "ATLAS_PARALLEL": "1"}
-    place = Place(folder=tmp_path, variables=variables, limit=LIMIT)
+    place = Place(folder=tmp_path, variables=one_by_one(tmp_path), limit=LIMIT)
     model = await play(host, place, rule)
 
     cut, given, all_there_is = model.told
@@ -157,9 +111,5 @@ async def test_what_was_found_before_the_host_cut_a_call_off_is_told_without_a_n
     [one] = given.found["evidence"]
     assert (one["draw"], one["answer"]) == (1, "42")
     stored = await books(place)
-    assert shown(all_there_is) == held(stored)
-    statuses = [one.status for one in stored.evidence]
-    finished = statuses.count("ok")
-    assert statuses == ["ok"] * finished + ["cancelled"] * (8 - finished)
-    # What the limit interrupted is paid for too, what had not begun is not.
-    assert stored.account.spent.calls in (finished, finished + 1)
+    assert shown(all_there_is) == stored.pairs
+    stored.only_paid_for_what_had_begun(8)
