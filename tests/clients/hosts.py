@@ -50,26 +50,30 @@ class Host(Protocol):
 
 
 async def claude_code(place: Place, provider: Provider) -> str:
-    claude = node_tool("claude")
     command, *arguments = atlas("serve")
     entry: dict[str, object] = {
         "command": command,
         "args": arguments,
         "env": dict(place.variables),
-        "alwaysLoad": True,  # or the host hides the tools behind a search of its own
     }
     if place.limit is not None:
         entry["timeout"] = int(1_000 * place.limit)
     config = place.folder / "mcp.json"
     config.write_text(json.dumps({"mcpServers": {SERVER: entry}}))
+    return await configured_claude_code(config, environment(place.folder), provider)
+
+
+async def configured_claude_code(config: Path, env: Mapping[str, str], provider: Provider) -> str:
+    """The same with a configuration that is there, in its folder."""
+    quiet = {
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "ENABLE_TOOL_SEARCH": "false",  # or it hides the tools behind a search of its own
+    }
     flags = ["--mcp-config", str(config), "--strict-mcp-config", "--output-format", "json"]
-    env = environment(
-        place.folder, **provider.environment, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1"
-    )
     ended = await run(
-        [claude, "-p", "go", *flags, "--allowedTools", f"mcp__{SERVER}"],
-        env=env,
-        cwd=place.folder,
+        [node_tool("claude"), "-p", "go", *flags, "--allowedTools", f"mcp__{SERVER}"],
+        env={**env, **provider.environment, **quiet},
+        cwd=config.parent,
     )
     return str(ended.json()["result"])
 
