@@ -15,7 +15,7 @@ from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
 from support import WAIT
 
-from atlas_mcp.server.app import INSTRUCTIONS
+from atlas_mcp.principles import INSTRUCTIONS
 from atlas_mcp.settings import Settings, variables
 from atlas_mcp.strategies import STRATEGIES
 from solvers.roster import parse_roster

@@ -8,9 +8,9 @@ from mcp.types import Completion, ResourceTemplateReference
 
 from atlas_mcp.core.errors import AtlasError, NotFoundError
 from atlas_mcp.core.types import as_json
+from atlas_mcp.principles import DISPOSITIONS
 from atlas_mcp.server import wire
 from atlas_mcp.server.context import App, AtlasServer
-from atlas_mcp.server.prompts import HOST_EFFORTS
 from atlas_mcp.strategies import STRATEGIES
 from solvers.types import EFFORTS
 
@@ -154,7 +154,7 @@ def add_resources(server: AtlasServer) -> None:
         if name == "strategy":
             return _completion(list(STRATEGIES), typed)
         if name == "effort":
-            return _completion(list(HOST_EFFORTS), typed)
+            return _completion(list(DISPOSITIONS), typed)
         return None
 
     server.completion()(complete)  # type: ignore[no-untyped-call]  # of the SDK
