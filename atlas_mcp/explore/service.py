@@ -189,8 +189,9 @@ class Explorer:
         Raises:
             NotFoundError: an id names no evidence of this problem.
         """
-        finished = [one.id for one in await self.store.evidence(problem.id)]
+        # In this order a call that ends in between is in both lists, and never in neither.
         running = [call.id for call in await self.store.pending(problem.id)]
+        finished = [one.id for one in await self.store.evidence(problem.id)]
         known = list(dict.fromkeys([*finished, *running]))
         wanted = list(evidence_ids) if evidence_ids else known
         unknown = [one for one in wanted if one not in known]
@@ -362,9 +363,11 @@ class Explorer:
     async def _report(
         self, problem: Problem, ids: Collection[str], refusal: BudgetError | None = None
     ) -> Report:
+        # In this order a call that ends in between is in both lists, and never in neither.
+        running = await self.store.pending(problem.id)
         evidence = await self.store.evidence(problem.id)
         finished = {one.id for one in evidence}
-        pending = [c for c in await self.store.pending(problem.id) if c.id not in finished]
+        pending = [call for call in running if call.id not in finished]
         account = await self.store.account(problem.id)
         wanted = {id_: place for place, id_ in enumerate(ids)}
         mine = sorted((one for one in evidence if one.id in wanted), key=lambda e: wanted[e.id])
