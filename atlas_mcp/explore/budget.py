@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from atlas_mcp.core.errors import BudgetError
+from atlas_mcp.core.ports import Admit
 from atlas_mcp.core.types import Account, Caps, Spend
 from solvers.types import Number, WorstCase
 
@@ -25,6 +26,15 @@ class Budget:
         """Let `calls` calls of this worst case go, or raise `BudgetError`."""
         admit(self.problem, problem, calls, worst, "this problem")
         admit(self.server, server, calls, worst, "this server in 24 hours")
+
+    def within(self, allowance: Caps) -> Admit:
+        """The same, for calls that may cost no more than `allowance` in all."""
+
+        def admit_within(problem: Account, server: Account, calls: int, worst: WorstCase) -> None:
+            admit(allowance, Account(), calls, worst, "this run")
+            self.admit(problem, server, calls, worst)
+
+        return admit_within
 
 
 def admit(caps: Caps, account: Account, calls: int, worst: WorstCase, whose: str) -> None:

@@ -43,6 +43,7 @@ KEEP_SECONDS = 30.0
 
 MAX_DRAWS = 8
 CANCEL_SECONDS = 10.0
+NO_CAPS = Caps()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,7 @@ class Explorer:
         *,
         draws: int = 1,
         wait_seconds: float = 45.0,
+        allowance: Caps = NO_CAPS,
         watch: Watch = unwatched,
     ) -> Report:
         """Dispatch `draws` fresh solvers and report what has finished after `wait_seconds`.
@@ -136,7 +138,8 @@ class Explorer:
         found is kept.
 
         The evidence of the report is held for this caller until `delivered` or `undelivered`
-        says what became of it. The problem is stored if it is new.
+        says what became of it. The problem is stored if it is new. The calls that this starts may
+        cost no more than the `allowance` in all, at their worst.
 
         Raises:
             BadRequestError: the problem is empty, unknown solver or strategy, draws out of range.
@@ -156,7 +159,7 @@ class Explorer:
             await self.listed(problem.id)
         # Shielded: a reservation without its job would hold budget for ever.
         with anyio.CancelScope(shield=True):
-            claim = await self._claim(ready, problem, choice, draws)
+            claim = await self._claim(ready, problem, choice, draws, allowance)
         started = [call.id for call in claim.new]
         ids = [*(one.id for one in claim.ready), *started]
         try:
@@ -250,9 +253,12 @@ class Explorer:
         evidence = await self.store.evidence(problem.id)
         return await self._report(problem, [one.id for one in evidence])
 
-    async def _claim(self, ready: Ready, problem: Problem, choice: Choice, draws: int) -> Claim:
+    async def _claim(
+        self, ready: Ready, problem: Problem, choice: Choice, draws: int, allowance: Caps
+    ) -> Claim:
         worst = ready.worst_case(problem, Call(problem_id=problem.id, choice=choice, draw=1))
-        claim = await self.store.claim(problem.id, choice, draws, worst, self.budget.admit)
+        admit = self.budget.within(allowance)
+        claim = await self.store.claim(problem.id, choice, draws, worst, admit)
         for call in claim.new:
             self._jobs.start(call, self._work(ready, problem, call))
         return claim

@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, ToolAnnotations
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas_mcp.core.errors import AtlasError, BadRequestError
-from atlas_mcp.core.types import Choice, Conclusion, Problem
+from atlas_mcp.core.types import Caps, Choice, Conclusion, Problem
 from atlas_mcp.explore.service import Moment
 from atlas_mcp.server import wire
 from atlas_mcp.server.attachments import load_attachments
@@ -24,6 +24,12 @@ SCOPE_META = "atlas-mcp/scope"
 """The request's `_meta` key that keeps runs apart which must not share evidence.
 
 It is for hosts that run experiments; a model cannot set it.
+"""
+
+ALLOWANCE_META = "atlas-mcp/allowance"
+"""The request's `_meta` key for what the calls of one explore may cost: {tokens, usd}.
+
+It is for hosts that hold a budget of their own over several problems or models.
 """
 
 MAX_PROBLEM_CHARS = 200_000
@@ -44,6 +50,17 @@ _COLLECT = "Wait for pending calls of a problem, re-read its evidence, or stop c
 _CONCLUDE = """\
 Record your final answer to a problem, or `abstain`. Returns what it took and whether the answer \
 agrees with the majority."""
+
+
+class _Allowance(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tokens: int | None = Field(default=None, ge=0)
+    usd: float | None = Field(default=None, ge=0)
+
+    @property
+    def caps(self) -> Caps:
+        return Caps(tokens=self.tokens, usd=self.usd)
 
 
 def add_tools(server: AtlasServer) -> None:
@@ -91,6 +108,7 @@ def add_tools(server: AtlasServer) -> None:
                 choice,
                 draws=draws,
                 wait_seconds=wait_seconds,
+                allowance=_allowance(ctx),
                 watch=_progress(ctx, wait_seconds),
             )
         result, shown = wire.explored(report)
@@ -181,6 +199,19 @@ async def _problem(
 def _scope(ctx: Context[App]) -> str:
     meta = ctx.request_context.meta or {}
     return str(meta.get(SCOPE_META, ""))[:200]
+
+
+def _allowance(ctx: Context[App]) -> Caps:
+    said = (ctx.request_context.meta or {}).get(ALLOWANCE_META)
+    if said is None:
+        return Caps()
+    try:
+        return _Allowance.model_validate(said).caps
+    except ValidationError as error:
+        raise BadRequestError(
+            f"_meta {ALLOWANCE_META}: {error.errors()[0]['msg']}; write tokens and usd, such as "
+            '{"tokens": 20000, "usd": 0.5}'
+        ) from error
 
 
 def _progress(ctx: Context[App], total: float) -> Callable[[Moment], Awaitable[None]]:
