@@ -121,6 +121,8 @@ class MessagesWire:
                 {"name": one.name, "description": one.description, "input_schema": dict(one.schema)}
                 for one in request.tools
             ]
+            if request.tools_closed:
+                body["tool_choice"] = {"type": "none"}
         return body
 
     def _messages(self, request: ModelRequest) -> list[dict[str, Any]]:

@@ -66,12 +66,15 @@ class ModelRequest:
     """Everything that one turn depends on.
 
     `schema` asks for a reply that is JSON of this schema, where the model can be held to
-    one. `max_tokens` bounds the reply, thought included; None leaves it to the effort.
+    one. `max_tokens` bounds the reply, thought included; None leaves it to the effort. With
+    `tools_closed` no tool may be called any more; they stay in the request since there are
+    calls of them in the conversation, and since a prompt is cached with its tools.
     """
 
     messages: tuple[Message, ...]
     system: str = ""
     tools: tuple[ToolSpec, ...] = ()
+    tools_closed: bool = False
     schema: Mapping[str, Any] | None = None
     effort: Effort = "medium"
     max_tokens: int | None = None

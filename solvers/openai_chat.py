@@ -145,7 +145,7 @@ class ChatWire:
             schema = enforceable(request.schema)
             named = {"name": "reply", "schema": schema, "strict": is_strict(schema)}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
-        if request.tools:
+        if request.tools and not request.tools_closed:  # not every server knows tool_choice
             body["tools"] = [
                 {
                     "type": "function",

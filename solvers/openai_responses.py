@@ -81,6 +81,8 @@ class ResponsesWire:
                 }
                 for one in request.tools
             ]
+            if request.tools_closed:
+                body["tool_choice"] = "none"
         return body
 
     def _items(self, message: Message) -> list[dict[str, Any]]:

@@ -131,7 +131,7 @@ class ProvidedModel:
             deadline=self._deadline(),
             repeatable=lambda: account.billed < BILLED_ATTEMPTS,
         )
-        return reply if request.tools else _without_calls(reply)
+        return _without_calls(reply) if request.tools_closed or not request.tools else reply
 
     async def _attempt(self, turn: Turn, account: _Account) -> ModelReply:
         receipt = Receipt()
@@ -171,7 +171,7 @@ def _texts(message: Message) -> Iterable[str]:
 
 
 def _without_calls(reply: ModelReply) -> ModelReply:
-    """The reply to a request that offered no tool: a call in it cannot be answered."""
+    """The reply to a request that had no tool to call: a call in it cannot be answered."""
     if not reply.tool_calls:
         return reply
     if not reply.text.strip():
