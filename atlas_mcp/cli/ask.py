@@ -130,7 +130,7 @@ async def _ask(args: argparse.Namespace, task: Task, orchestrator: Any) -> int:
     from atlas_mcp.host import transcript
     from atlas_mcp.host.connection import connect
     from atlas_mcp.host.orchestrator import Quiet
-    from atlas_mcp.host.orchestrator import run as run_task
+    from atlas_mcp.host.running import run as run_task
     from atlas_mcp.host.terminal import Terminal
     from atlas_mcp.settings import terminal_look
 

@@ -16,8 +16,9 @@ from typing import Any
 from mcp.client import Client
 
 from atlas_mcp.explore.equivalence import same
-from atlas_mcp.host.orchestrator import Explore, Orchestrator, Outcome, Task, run
+from atlas_mcp.host.orchestrator import Explore, Orchestrator, Outcome, Task
 from atlas_mcp.host.rules import FixedVote, Greedy, StopAtAgreement
+from atlas_mcp.host.running import run
 from atlas_mcp.host.terminal import Terminal
 from solvers.recording import read_pool
 

@@ -78,7 +78,12 @@ class Ledger(_Reply):
 
 
 class Waiting(_Reply):
+    """A call that has not finished."""
+
     id: str
+    solver: str
+    effort: str
+    strategy: str
 
 
 class Explored(_Reply):

@@ -9,6 +9,7 @@ from typing import Self, TextIO
 
 from atlas_mcp.core.cleaning import one_line
 from atlas_mcp.host.orchestrator import Explore, Outcome
+from atlas_mcp.host.purse import Purse
 from atlas_mcp.host.replies import Amounts, Capsule, Ledger
 from atlas_mcp.settings import Look
 
@@ -49,6 +50,9 @@ class Terminal:
         trace: TracebackType | None,
     ) -> None:
         self._clear()
+
+    def thought(self, text: str) -> None:
+        self.line(self.style(f"{self._indent}{one_line(text, 160)}", "dim"))
 
     def dispatched(self, step: Explore) -> None:
         who = f"{step.solver}/{step.effort}/{step.strategy}"
@@ -95,7 +99,7 @@ class Terminal:
             because = one_line(outcome.because)
             self.line(f"{name}: {self.style('abstains', 'yellow')}, {because}")
             return
-        forced = " (stopped by the cap)" if outcome.forced else ""
+        forced = " (forced)" if outcome.forced else ""
         self.line(
             f"{name}: {self.style(one_line(outcome.answer, 60), 'bold')}  "
             f"{one_line(outcome.because)}"
@@ -142,10 +146,26 @@ def confidence_words(outcome: Outcome) -> str:
 
 def amount_words(spent: Amounts) -> str:
     """An amount on one line; unknown parts say so."""
-    tokens = "unknown tokens" if spent.tokens is None else f"{spent.tokens:,} tokens"
-    usd = "unknown cost" if spent.usd is None else f"${spent.usd:.4f}"
     seconds = "unknown" if spent.seconds is None else f"{spent.seconds:.1f}"
-    return f"{_calls(spent.calls)}, {tokens}, {usd}, {seconds} solver seconds"
+    cost = f"{_tokens(spent.tokens)}, {_usd(spent.usd)}"
+    return f"{_calls(spent.calls)}, {cost}, {seconds} solver seconds"
+
+
+def own_words(purse: Purse) -> str:
+    """What the orchestrator spent itself, and what it comes to with its solvers."""
+    turns, own, whole = purse.own.usage.requests, purse.own, purse.spent
+    return (
+        f"{turns} turn{'' if turns == 1 else 's'}, {_tokens(own.usage.total_tokens)}, "
+        f"{_usd(own.usd)}; with this run's solvers {_tokens(whole.tokens)}, {_usd(whole.usd)}"
+    )
+
+
+def _tokens(count: int | None) -> str:
+    return "unknown tokens" if count is None else f"{count:,} tokens"
+
+
+def _usd(amount: float | None) -> str:
+    return "unknown cost" if amount is None else f"${amount:.4f}"
 
 
 def _calls(count: int | None) -> str:

@@ -20,7 +20,6 @@ from atlas_mcp.host.orchestrator import (
     Step,
     Task,
     View,
-    run,
 )
 from atlas_mcp.host.replies import RefusedError
 from atlas_mcp.host.rules import (
@@ -30,6 +29,7 @@ from atlas_mcp.host.rules import (
     StopWhenConfident,
     rule,
 )
+from atlas_mcp.host.running import run
 from atlas_mcp.host.terminal import Terminal
 from solvers.errors import (
     BrokenReplyError,

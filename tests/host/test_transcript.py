@@ -9,6 +9,7 @@ import pytest
 
 from atlas_mcp.host import transcript
 from atlas_mcp.host.orchestrator import Outcome, Task
+from atlas_mcp.host.purse import Purse
 from atlas_mcp.host.replies import Ledger
 
 OUTCOME = Outcome(
@@ -19,8 +20,10 @@ OUTCOME = Outcome(
     abstained=False,
     forced=False,
     confidence=None,
+    own_confidence=None,
     evidence=(),
     ledger=Ledger(),
+    purse=Purse(),
     seconds=1.0,
     steps=(),
 )

@@ -1,0 +1,34 @@
+"""Find a problem in the server's store by its content, for a host that never learnt its id."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mcp.client import Client
+
+from atlas_mcp.core.cleaning import clean
+from atlas_mcp.host.orchestrator import Task
+
+_SHOWN = 100
+"""So much of each text the index shows at least."""
+
+
+async def find_problem(client: Client, task: Task) -> str:
+    """The id of the problem of a task, or an empty string where it is not among the newest.
+
+    A problem with attachments is not looked for: the index does not tell them apart.
+    """
+    if task.attachments:
+        return ""
+    begins = " ".join(clean(task.text).split())[:_SHOWN]
+    for row in (await _read(client, "atlas://index"))["problems"]:
+        if row["scope"] == task.scope and str(row["text"]).startswith(begins):
+            found = (await _read(client, f"atlas://problems/{row['id']}"))["problem"]
+            if (found["text"], found["answer_kind"]) == (clean(task.text), task.answer_kind):
+                return str(row["id"])
+    return ""
+
+
+async def _read(client: Client, uri: str) -> Any:
+    return json.loads(getattr((await client.read_resource(uri)).contents[0], "text", ""))
