@@ -47,7 +47,7 @@ _EXPRESSION = """\
 Reply with one arithmetic expression and nothing else: numbers, + - * / ** and parentheses. \
 No words, no units, no equals sign. The expression will be evaluated; its value is your answer."""
 
-_KINDS: dict[AnswerKind, str] = {
+KINDS: dict[AnswerKind, str] = {
     "auto": "a number, a letter, a formula, a program or a short text, as the problem asks",
     "choice": "the letter of the option",
     "number": "a plain number without units or thousands separators",
@@ -55,13 +55,14 @@ _KINDS: dict[AnswerKind, str] = {
     "code": "the whole program",
     "text": "a short text",
 }
+"""What an answer of each kind looks like, in words for a model."""
 
 _REPAIR = "That could not be read: {fault}. Send the answer again in the form asked for."
 
 
 def format_instructions(form: AnswerForm, kind: AnswerKind) -> str:
     """The words that ask a model for an answer of this form."""
-    return _EXPRESSION if form == "expression" else _STRUCTURED % _KINDS[kind]
+    return _EXPRESSION if form == "expression" else _STRUCTURED % KINDS[kind]
 
 
 _OBJECT = re.compile(r'\{[ \t\n\r]*"')
@@ -97,15 +98,22 @@ class Structured(BaseModel):
     @field_validator("confidence", mode="before")
     @classmethod
     def _as_probability(cls, said: object) -> float | None:
-        # What a model says of itself must not cost an answer that can be read.
-        try:
-            confidence = float(str(said).strip().removesuffix("%"))
-        except ValueError:
-            return None
-        if not math.isfinite(confidence):
-            return None
-        percent = str(said).strip().endswith("%") or 2 <= confidence <= 100
-        return min(max(confidence / 100 if percent else confidence, 0.0), 1.0)
+        return as_probability(said)
+
+
+def as_probability(said: object) -> float | None:
+    """What a model says of its own sureness, from 0 to 1; None where it makes no sense.
+
+    It must not cost an answer that can be read, so nothing is raised.
+    """
+    try:
+        confidence = float(str(said).strip().removesuffix("%"))
+    except ValueError:
+        return None
+    if not math.isfinite(confidence):
+        return None
+    percent = str(said).strip().endswith("%") or 2 <= confidence <= 100
+    return min(max(confidence / 100 if percent else confidence, 0.0), 1.0)
 
 
 def read_structured(text: str) -> Structured:
@@ -114,7 +122,7 @@ def read_structured(text: str) -> Structured:
     Raises:
         UnreadableAnswer: there is no JSON object in the text, or its fields are wrong.
     """
-    found = _first_object(text)
+    found = first_object(text)
     try:
         return Structured.model_validate(found)
     except ValidationError as error:
@@ -182,9 +190,14 @@ def conversation(
     return SolveResult(status="unparsed", model=reply.model, text=text)
 
 
-def _first_object(text: str) -> dict[str, Any]:
+def first_object(text: str, key: str = "answer") -> dict[str, Any]:
+    """The first JSON object in a text that has this key, whatever stands around it.
+
+    Raises:
+        UnreadableAnswer: there is none.
+    """
     decoder = json.JSONDecoder(strict=False)
-    last = text.rfind('"answer"')
+    last = text.rfind(f'"{key}"')
     starts = [match.start() for match in _OBJECT.finditer(text, 0, last + 1)]
     # An attempt may read the whole text, so a reply full of braces is tried at both ends only.
     for start in starts[:_ATTEMPTS] + starts[_ATTEMPTS:][-_ATTEMPTS:]:
@@ -192,9 +205,9 @@ def _first_object(text: str) -> dict[str, Any]:
             found, _ = decoder.raw_decode(text, start)
         except (ValueError, RecursionError):  # a number may have too many digits for Python
             continue
-        if "answer" in found:
+        if key in found:
             return cast(dict[str, Any], found)
-    raise UnreadableAnswer('no JSON object with the key "answer" was found')
+    raise UnreadableAnswer(f'no JSON object with the key "{key}" was found')
 
 
 def _bare(text: str) -> str:

@@ -1,6 +1,6 @@
-"""A solver that says what it is told: the public test double.
+"""A solver and a language model that say what they are told: the public test doubles.
 
-In code, hand it a list of answers or a callable, and put it into a spec as the option
+In code, hand the solver a list of answers or a callable, and put it into a spec as the option
 `solver`. In a roster file, `api = "scripted"` with `answers = ["42", "41"]` serves those in
 turn, by draw number; `seconds` delays each.
 """
@@ -13,6 +13,7 @@ from inspect import isawaitable
 import anyio
 from pydantic import BaseModel, ConfigDict, Field
 
+from solvers.model import ModelReply, ModelRequest
 from solvers.registry import SolverSpec, read_options
 from solvers.types import Meter, Shared, SolveRequest, SolveResult, Usage, WorstCase
 
@@ -70,6 +71,57 @@ class ScriptedSolver:
             return self._script[(request.draw - 1) % len(self._script)]
         reply = self._script(request)
         return await reply if isawaitable(reply) else reply
+
+
+ModelScript = Callable[[ModelRequest], ModelReply | str | Awaitable[ModelReply | str]]
+
+
+class ScriptedModel:
+    """Takes turns from a queue or a callable, books a fixed usage, and keeps what it was asked.
+
+    A queue gives its replies in order and its last one for ever. A reply that is an error is
+    raised.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[ModelReply | str | Exception] | ModelScript,
+        *,
+        usage: Usage | None = None,
+        usd: float | None = 0.0,
+        worst: WorstCase | None = None,
+        name: str = "scripted",
+    ) -> None:
+        self.requests: list[ModelRequest] = []
+        self._name = name
+        self._script = script
+        self._usage = usage or Usage(requests=1, input_tokens=100, output_tokens=10)
+        self._usd = usd
+        self._worst = worst or WorstCase(tokens=self._usage.total_tokens, usd=usd, seconds=60.0)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def worst_case(self, request: ModelRequest) -> WorstCase:
+        return self._worst
+
+    async def reply(self, request: ModelRequest, meter: Meter) -> ModelReply:
+        self.requests.append(request)
+        try:
+            reply = await self._next(request)
+        finally:
+            meter.spend(self._usage, self._usd)
+        return reply if isinstance(reply, ModelReply) else ModelReply(text=reply, model=self._name)
+
+    async def _next(self, request: ModelRequest) -> ModelReply | str:
+        if callable(self._script):
+            found = self._script(request)
+            return await found if isawaitable(found) else found
+        reply = self._script[min(len(self.requests), len(self._script)) - 1]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
 
 
 def build(spec: SolverSpec, shared: Shared) -> ScriptedSolver:
