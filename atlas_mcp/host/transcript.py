@@ -1,19 +1,37 @@
-"""Runs on disk: one JSON file each, complete enough to see what was decided and why."""
+"""Runs on disk: one JSON file each, complete enough to see what was decided and why.
+
+The file is written anew after every step, so that a run whose process died can go on from it.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from atlas_mcp.host.orchestrator import Outcome, Task
+import anyio.to_thread
+
+from atlas_mcp.core.errors import BadRequestError
+from atlas_mcp.core.types import Caps, Spend
+from atlas_mcp.host import conversation
+from atlas_mcp.host.conversation import Conversation
+from atlas_mcp.host.orchestrator import Explore, Explores, Outcome, Progress, Task
+from atlas_mcp.host.purse import Purse
+from atlas_mcp.host.replies import Capsule, Ledger
+from solvers.types import Meter, Usage, WorstCase
+
+FORMAT = 1
+
+Redact = Callable[[str], str]
 
 
 def as_dict(task: Task, outcome: Outcome) -> dict[str, Any]:
-    """A run as plain data."""
+    """A run that has ended as plain data."""
     return {
         "problem_id": outcome.problem_id,
         "problem": task.text,
@@ -23,11 +41,103 @@ def as_dict(task: Task, outcome: Outcome) -> dict[str, Any]:
         "abstained": outcome.abstained,
         "forced": outcome.forced,
         "confidence": outcome.confidence,
+        "own_confidence": outcome.own_confidence,
         "seconds": round(outcome.seconds, 3),
+        "spent": spent(outcome.purse),
         "ledger": outcome.ledger.model_dump(mode="json"),
         "evidence": [one.model_dump(mode="json") for one in outcome.evidence],
         "steps": list(outcome.steps),
     }
+
+
+def spent(purse: Purse) -> dict[str, Any]:
+    """What a run has spent: its orchestrator, its solvers, and both together."""
+    usage = purse.own.usage
+    return {
+        "orchestrator": {**asdict(usage), "tokens": usage.total_tokens, "usd": purse.own.usd},
+        "solvers": asdict(purse.solvers),
+        "all": {"tokens": purse.spent.tokens, "usd": purse.spent.usd},
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """A run that was cut off. `made_by` is what its writer wanted to know again."""
+
+    made_by: Mapping[str, Any]
+    progress: Progress
+    talk: Conversation | None
+
+
+class Transcript:
+    """The file of one run.
+
+    `made_by` is whatever is needed to set the run up again. `talk` gives the orchestrator's
+    conversation, where it has one. Texts go through `redact` before they are written, except
+    a provider's own record of its turns, which must go back to it as it came.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        task: Task,
+        *,
+        made_by: Mapping[str, Any] | None = None,
+        talk: Callable[[], Conversation | None] = lambda: None,
+        redact: Redact = str,
+    ) -> None:
+        self.path = path
+        self._task = task
+        self._made_by = made_by or {}
+        self._talk = talk
+        self._redact = redact
+
+    async def keep(self, progress: Progress) -> None:
+        """Write where the run stands.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        found = {
+            "problem_id": progress.problem_id,
+            "problem": self._task.text,
+            "seconds": round(progress.seconds, 3),
+            "spent": spent(progress.purse),
+            "ledger": progress.ledger.model_dump(mode="json"),
+            "evidence": [one.model_dump(mode="json") for one in progress.evidence],
+            "steps": list(progress.steps),
+            "purse": asdict(progress.purse),
+            "outstanding": progress.outstanding and asdict(progress.outstanding),
+        }
+        await anyio.to_thread.run_sync(self._write, "running", found)
+
+    async def finish(self, outcome: Outcome) -> None:
+        """Write the ended run.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        await anyio.to_thread.run_sync(self._write, "ended", as_dict(self._task, outcome))
+
+    def _write(self, status: str, found: Mapping[str, Any]) -> None:
+        talk = self._talk()
+        document = {
+            "format": FORMAT,
+            "status": status,
+            **found,
+            "made_by": self._made_by,
+            "conversation": talk and conversation.as_json(talk),
+        }
+        text = json.dumps(_redacted(document, self._redact), ensure_ascii=False, indent=1)
+        staged = self.path.with_suffix(".tmp")
+        # A lone surrogate becomes the escape that JSON has for it.
+        staged.write_bytes(text.encode("utf-8", "backslashreplace"))
+        os.replace(staged, self.path)
+
+
+def new_path(folder: Path) -> Path:
+    """The path of a new run's file."""
+    return folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}.json"
 
 
 def check(folder: Path) -> None:
@@ -41,18 +151,69 @@ def check(folder: Path) -> None:
         pass
 
 
-def save(folder: Path, task: Task, outcome: Outcome) -> Path:
-    """Write a run under `folder` and return the file.
+def read(path: Path) -> Interrupted:
+    """Read the file of a run that was cut off.
 
     Raises:
-        OSError: it cannot be written.
+        BadRequestError: there is no such file, or it is not of a run that could go on.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    path = folder / f"{stamp}-{outcome.problem_id or 'nothing'}.json"
-    staged = path.with_suffix(".tmp")
-    text = json.dumps(as_dict(task, outcome), ensure_ascii=False, indent=1)
-    # A lone surrogate becomes the escape that JSON has for it.
-    staged.write_bytes(text.encode("utf-8", "backslashreplace"))
-    os.replace(staged, path)
-    return path
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadRequestError(f"transcript {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise BadRequestError(f"{path} is no transcript: {error}") from error
+    try:
+        if found["format"] != FORMAT:
+            raise BadRequestError(f"transcript {path} was written by another atlas-mcp")
+        if found["status"] != "running":
+            raise BadRequestError(f"the run of transcript {path} has ended: nothing is left to do")
+        talk = found["conversation"]
+        return Interrupted(
+            made_by=found["made_by"],
+            progress=_progress(found),
+            talk=conversation.from_json(talk) if talk else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRequestError(f"{path} is no transcript of a run: {error!r}") from error
+
+
+def _progress(found: Mapping[str, Any]) -> Progress:
+    return Progress(
+        problem_id=found["problem_id"],
+        evidence=tuple(Capsule.model_validate(one) for one in found["evidence"]),
+        ledger=Ledger.model_validate(found["ledger"]),
+        purse=_purse(found["purse"]),
+        outstanding=_outstanding(found["outstanding"]),
+        seconds=found["seconds"],
+        steps=found["steps"],
+    )
+
+
+def _purse(found: Mapping[str, Any]) -> Purse:
+    return Purse(
+        caps=Caps(**found["caps"]),
+        own=Meter(usage=Usage(**found["own"]["usage"]), usd=found["own"]["usd"]),
+        solvers=Spend(**found["solvers"]),
+        committed=Spend(**found["committed"]),
+    )
+
+
+def _outstanding(found: Mapping[str, Any] | None) -> Explores | None:
+    if found is None:
+        return None
+    return Explores(
+        explores=tuple(Explore(**one) for one in found["explores"]),
+        kept=tuple(WorstCase(**one) for one in found["kept"]),
+        thought=found["thought"],
+    )
+
+
+def _redacted(value: Any, redact: Redact) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {k: v if k == "native" else _redacted(v, redact) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(one, redact) for one in value]
+    return value

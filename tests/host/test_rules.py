@@ -301,7 +301,9 @@ async def test_the_transcript_holds_every_step(connect: Connect, tmp_path: Path)
     async with connect(["42"]) as host:
         task = Task(text="What is 6 × 7?", answer_kind="number")
         outcome = await run(host.client, task, StopAtAgreement(explore=EXPLORE, agreeing=2))
-    saved = json.loads(transcript.save(tmp_path, task, outcome).read_text("utf-8"))
+    file = transcript.Transcript(tmp_path / "run.json", task)
+    await file.finish(outcome)
+    saved = json.loads(file.path.read_text("utf-8"))
     tools = [step["tool"] for step in saved["steps"] if "tool" in step]
     assert tools == ["explore", "conclude"]
     assert saved["answer"] == "42"

@@ -29,9 +29,11 @@ OUTCOME = Outcome(
 )
 
 
-def test_a_run_is_read_back_as_it_was_whatever_text_is_in_it(tmp_path: Path) -> None:
-    saved = transcript.save(tmp_path / "new", Task(text="P"), OUTCOME)
-    assert json.loads(saved.read_text("utf-8"))["answer"] == OUTCOME.answer
+@pytest.mark.anyio
+async def test_a_run_is_read_back_as_it_was_whatever_text_is_in_it(tmp_path: Path) -> None:
+    saved = transcript.Transcript(tmp_path / "run.json", Task(text="P"))
+    await saved.finish(OUTCOME)
+    assert json.loads(saved.path.read_text("utf-8"))["answer"] == OUTCOME.answer
 
 
 def test_checking_a_folder_makes_it_and_leaves_nothing_in_it(tmp_path: Path) -> None:

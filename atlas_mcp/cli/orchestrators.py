@@ -1,0 +1,160 @@
+"""The orchestrator of `atlas-mcp ask`: a rule, or a model of the roster."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from atlas_mcp.core.errors import BadRequestError
+
+if TYPE_CHECKING:
+    from mcp.client import Client
+
+    from atlas_mcp.host.conversation import Conversation
+    from atlas_mcp.host.orchestrator import Explore, Orchestrator
+    from atlas_mcp.settings import Settings
+    from solvers.registry import SolverSpec
+
+VARIANTS = ("plain", "mm", "mi", "mm+mi")
+HOST_EFFORTS = ("low", "medium", "high")
+CALLS, CALLS_MM = 8, 20
+
+
+def add_orchestrators(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say who decides, and on what."""
+    parser.add_argument(
+        "--orchestrator",
+        default="agree:3",
+        metavar="WHO",
+        help="greedy, vote:CALLS, agree:ANSWERS, confident:PROBABILITY, or model[:SOLVER], a "
+        "language model of the roster (default: agree:3)",
+    )
+    parser.add_argument(
+        "--variant",
+        choices=VARIANTS,
+        default="plain",
+        metavar="VARIANT",
+        help="what a model decides beside when to stop: plain (nothing), mm (the solver), mi (an "
+        "instruction), mm+mi (default: plain)",
+    )
+    parser.add_argument(
+        "--host-effort",
+        choices=HOST_EFFORTS,
+        default="medium",
+        metavar="EFFORT",
+        help="how much agreement a model looks for before it stops: "
+        f"{', '.join(HOST_EFFORTS)} (default: medium)",
+    )
+    parser.add_argument(
+        "--calls-of",
+        action="append",
+        default=[],
+        metavar="SOLVER=N",
+        help="cap on the calls of one solver, with mm; may be given several times (default: 8)",
+    )
+    parser.add_argument(
+        "--draws", type=int, default=1, metavar="N", help="solvers that one explore of a model asks"
+    )
+
+
+def check(args: argparse.Namespace, chosen: Settings) -> None:
+    """See that there is such an orchestrator, before anything is started.
+
+    Raises:
+        BadRequestError, SetupError: there is none; the message says which there are.
+    """
+    if not 1 <= args.draws <= 8:
+        raise BadRequestError("--draws must be from 1 to 8")
+    _calls_of(args.calls_of)
+    if _is_model(args):
+        _spec(args, chosen)
+        return
+    from atlas_mcp.host.rules import rule
+
+    rule(args.orchestrator, _explore(args))
+    if args.variant != "plain":
+        raise BadRequestError(
+            f"--variant {args.variant} is for a model: --orchestrator model[:SOLVER]"
+        )
+
+
+@asynccontextmanager
+async def opened(
+    args: argparse.Namespace,
+    chosen: Settings,
+    client: Client,
+    talk: Conversation | None,
+) -> AsyncIterator[Orchestrator]:
+    """Make the orchestrator that the options ask for, and close it.
+
+    Raises:
+        BadRequestError, SetupError, FixSetupError: it cannot be made.
+    """
+    if not _is_model(args):
+        from atlas_mcp.host.rules import rule
+
+        yield rule(args.orchestrator, _explore(args))
+        return
+    from anyio import to_thread
+
+    from atlas_mcp.host.explore_tool import ExploreTool
+    from atlas_mcp.host.menu import candidates
+    from atlas_mcp.host.model_orchestrator import ModelOrchestrator
+    from atlas_mcp.server.attachments import load_attachments
+    from solvers.registry import build_model
+    from solvers.types import Shared
+
+    shared = Shared()
+    try:
+        model = await to_thread.run_sync(build_model, _spec(args, chosen), shared)
+        chooses = "mm" in args.variant
+        tool = ExploreTool(
+            base=_explore(args, draws=args.draws),
+            candidates=await candidates(client, _calls_of(args.calls_of)) if chooses else (),
+            instructs="mi" in args.variant,
+        )
+        yield ModelOrchestrator(
+            model,
+            tool,
+            calls=args.max_calls or (CALLS_MM if chooses else CALLS),
+            effort=args.host_effort,
+            answer_kind=args.answer_kind,
+            attachments=await load_attachments(args.attach, chosen.attachments_folder),
+            talk=talk,
+        )
+    finally:
+        await shared.aclose()
+
+
+def _is_model(args: argparse.Namespace) -> bool:
+    return bool(args.orchestrator.partition(":")[0] == "model")
+
+
+def _explore(args: argparse.Namespace, **more: Any) -> Explore:
+    from atlas_mcp.host.orchestrator import Explore
+
+    return Explore(solver=args.solver, effort=args.effort, strategy=args.strategy, **more)
+
+
+def _spec(args: argparse.Namespace, chosen: Settings) -> SolverSpec:
+    from atlas_mcp.server.app import read_roster
+
+    roster = read_roster(chosen)
+    named = args.orchestrator.partition(":")[2] or roster.default
+    if named not in roster.specs:
+        raise BadRequestError(
+            f"no solver {named!r} in the roster to orchestrate; known: {', '.join(roster.specs)}"
+        )
+    return roster.specs[named]
+
+
+def _calls_of(written: list[str]) -> dict[str, int]:
+    caps = {}
+    for one in written:
+        name, _, number = one.partition("=")
+        if not number.isascii() or not number.isdigit() or int(number) < 1:
+            raise BadRequestError(f"--calls-of {one!r}: write SOLVER=N, such as opus=4")
+        caps[name] = int(number)
+    return caps
