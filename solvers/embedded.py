@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from solvers.answer import conversation
+from solvers.embedded_model import EmbeddedModel
 from solvers.errors import FixRequestError, FixSetupError, MissingWeightsError
 from solvers.llama import INSTALL, Engine, Turn, prompt_bound
 from solvers.model import Message
@@ -79,23 +80,28 @@ class _Options(BaseModel):
 
 def build(spec: SolverSpec, shared: Shared) -> EmbeddedSolver:
     """Make the solver of a roster entry; nothing is loaded before its first use."""
-    options, name = read_options(spec, _Options), _name(spec)
-    threads = options.threads or _default_threads()
-    folder = options.models_folder.expanduser()
-    engine = shared.once(
-        ("embedded", name, folder, options.context, options.slots, threads),
-        lambda: Engine(
-            model=name, folder=folder, context=options.context, slots=options.slots, threads=threads
-        ),
-    )
+    options = read_options(spec, _Options)
     return EmbeddedSolver(
-        engine,
+        _engine(spec, options, shared),
         temperature=options.temperature,
         top_p=options.top_p,
         top_k=options.top_k,
         seed=options.seed,
         max_seconds=spec.max_seconds,
     )
+
+
+def build_model(spec: SolverSpec, shared: Shared) -> EmbeddedModel:
+    """Make the model of a roster entry, to converse with."""
+    options = read_options(spec, _Options)
+    sampling = {
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "top_k": options.top_k,
+        **({} if options.seed is None else {"seed": options.seed}),
+    }
+    engine = _engine(spec, options, shared)
+    return EmbeddedModel(engine, sampling=sampling, max_seconds=spec.max_seconds)
 
 
 def missing(spec: SolverSpec) -> str | None:
@@ -178,6 +184,18 @@ class EmbeddedSolver:
             sampling=tuple((self._sampling | ({} if seed is None else {"seed": seed})).items()),
             joinable=seed is None,
         )
+
+
+def _engine(spec: SolverSpec, options: _Options, shared: Shared) -> Engine:
+    """The engine of these weights, which all solvers and models of a process share."""
+    name, folder = _name(spec), options.models_folder.expanduser()
+    threads = options.threads or _default_threads()
+    return shared.once(
+        ("embedded", name, folder, options.context, options.slots, threads),
+        lambda: Engine(
+            model=name, folder=folder, context=options.context, slots=options.slots, threads=threads
+        ),
+    )
 
 
 def _name(spec: SolverSpec) -> str:
