@@ -202,7 +202,9 @@ class ModelOrchestrator:
         if count < min(_ENOUGH, self._calls) and not (final.abstain or self.talk.nudged):
             talk = self.talk.said(briefing.TOO_FEW.format(count=count))
             self.talk = replace(talk, nudged=True)
-            return Again(because="too little evidence for an answer", thought=_thought(reply))
+            return Again(
+                because="too little evidence for an answer", thought=clean(reply.thought or "")
+            )
         return _concluded(view, final, reply.thought or "")
 
     # --- the last turn, without the tool
