@@ -170,7 +170,8 @@ class ModelOrchestrator:
             except BadRequestError as fault:
                 owed.append(Owed(call_id=call.id, fault=str(fault)))
                 continue
-            explore = replace(explore, draws=min(explore.draws, left))
+            room = self._tool.left(asked).get(explore.solver, left)
+            explore = replace(explore, draws=min(explore.draws, room, left))
             explores.append(explore)
             owed.append(Owed(call_id=call.id))
             asked[explore.solver] += explore.draws

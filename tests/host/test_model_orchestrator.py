@@ -186,6 +186,16 @@ async def test_the_model_chooses_among_solvers_within_their_caps(connect: Connec
     assert "solver must be one of small, large" in told(model.requests[2].messages)
 
 
+async def test_a_solvers_cap_counts_draws_and_not_only_calls(connect: Connect) -> None:
+    small, large = ScriptedSolver(["41"]), ScriptedSolver(["42"])
+    capped = (Candidate(name="small", calls=8), Candidate(name="large", calls=4))
+    tool = ExploreTool(base=Explore(draws=3), candidates=capped)
+    model = ScriptedModel([calls({"solver": "large"}, {"solver": "large"}), final()])
+    async with connect(named={"small": small, "large": large}) as host:
+        await work(host, model, tool)
+    assert len(large.requests) == 4
+
+
 async def test_the_models_instruction_reaches_its_solver_and_nothing_else_does(
     connect: Connect,
 ) -> None:
