@@ -178,9 +178,11 @@ class Exploring:
         for call in reply.pending:
             if call.id not in known and any(one.runs(call) for one in asked):
                 self._running[call.id] = None
-        self._at.ledger = reply.ledger
+        # Replies to calls of the same time may overtake each other.
+        if reply.ledger.finished >= self._at.ledger.finished:
+            self._at.ledger = reply.ledger
         if reply.evidence:
-            self._calls.watch.counted(reply.ledger)
+            self._calls.watch.counted(self._at.ledger)
 
 
 _STOPPED = ("cancelled", "lost")

@@ -73,6 +73,10 @@ class Ledger(_Reply):
     left: Amounts = Amounts()
 
     @property
+    def finished(self) -> int:
+        return self.asked - self.pending
+
+    @property
     def leader(self) -> AnswerGroup | None:
         return self.answers[0] if self.answers else None
 

@@ -141,6 +141,7 @@ class _Run:
         answer = step.answer if isinstance(step, Answer) else None
         known = [one.id for one in self._at.evidence]
         cited = step.evidence_ids if isinstance(step, Answer) else ()
+        leads = False
         if self._at.problem_id:
             arguments = {
                 "problem_id": self._at.problem_id,
@@ -149,7 +150,9 @@ class _Run:
                 "evidence_ids": ([one for one in cited if one in known] or known)[:200],
                 "abstain": answer is None,
             }
-            check(await self._calls.call("conclude", arguments))
+            result = await self._calls.call("conclude", arguments)
+            check(result)
+            leads = (result.structured_content or {}).get("agrees_with_leader") is True
         outcome = Outcome(
             problem_id=self._at.problem_id,
             orchestrator=self._orchestrator.name,
@@ -157,7 +160,7 @@ class _Run:
             because=step.because,
             abstained=answer is None,
             forced=step.forced,
-            confidence=_share(self._at.ledger, answer),
+            confidence=_share(self._at.ledger, answer, leads),
             own_confidence=step.confidence if isinstance(step, Answer) else None,
             evidence=self._at.evidence,
             ledger=self._at.ledger,
@@ -169,6 +172,8 @@ class _Run:
         return outcome
 
 
-def _share(ledger: Ledger, answer: str | None) -> float | None:
-    group = next((one for one in ledger.answers if one.answer == answer), None)
+def _share(ledger: Ledger, answer: str | None, leads: bool) -> float | None:
+    """The share of the readable answers that agree; `leads` if it is the leader, in other words."""
+    same = next((one for one in ledger.answers if one.answer == answer), None)
+    group = ledger.leader if leads else same
     return None if group is None or not ledger.ok else group.count / ledger.ok

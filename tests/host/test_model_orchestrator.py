@@ -91,6 +91,16 @@ async def test_slow_calls_of_one_turn_are_each_answered_with_their_own_evidence(
         assert f'"answer": "{arguments["instruction"]}"' in result.text.split("<state>")[0]
 
 
+async def test_confidence_counts_the_votes_for_the_answer_however_it_is_written(
+    connect: Connect,
+) -> None:
+    model = ScriptedModel([calls({}, {}, {}), final("42.0")])
+    async with connect(["42", "41", "42"]) as host:
+        outcome = await work(host, model)
+    assert outcome.answer == "42.0"
+    assert outcome.confidence == pytest.approx(2 / 3)
+
+
 async def test_an_abstention_of_the_model_is_recorded(connect: Connect) -> None:
     model = ScriptedModel([calls({}, {}), ABSTAINS])
     async with connect(["1", "2"]) as host:
