@@ -97,7 +97,7 @@ async def opened(
 
         yield rule(args.orchestrator, _explore(args))
         return
-    from anyio import to_thread
+    from anyio import move_on_after, to_thread
 
     from atlas_mcp.host.explore_tool import ExploreTool
     from atlas_mcp.host.menu import candidates
@@ -125,7 +125,8 @@ async def opened(
             talk=talk,
         )
     finally:
-        await shared.aclose()
+        with move_on_after(5, shield=True):
+            await shared.aclose()
 
 
 def _is_model(args: argparse.Namespace) -> bool:

@@ -18,7 +18,6 @@ from solvers.model import ToolCall, ToolSpec
 
 NAME = "explore"
 MAX_INSTRUCTION = 4_000
-VARIANTS = ("plain", "mm", "mi", "mm+mi")
 
 _DESCRIPTION = """\
 Give the problem to a fresh, independent solver. It sees the problem and nothing of what came \
