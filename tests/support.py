@@ -19,6 +19,9 @@ from solvers.scripted import ScriptedSolver
 WAIT = 20.0
 """No wait in a test is longer than this, in seconds."""
 
+PATIENCE = 180.0
+"""The same for the embedded engine, which is slow where other work has the processor."""
+
 Mode = Literal["auto", "legacy"]
 
 

@@ -67,7 +67,7 @@ def test_the_python_in_the_readme_runs() -> None:
 
 
 def test_commands_in_the_readme_are_commands_that_there_are() -> None:
-    shown = re.findall(r"(?:`|\.venv/bin/|&& )atlas-mcp ((?:evidence |models )?[a-z]+)", README)
+    shown = re.findall(r"(?:`|\.venv/bin/|&& )atlas-mcp ((?:evidence |models )?[a-z-]+)", README)
     assert {"demo", "serve", "ask", "evidence export", "models list"} <= set(shown)
     for words in sorted(set(shown)):
         done = subprocess.run(

@@ -99,14 +99,16 @@ async def opened(
         return
     from anyio import move_on_after, to_thread
 
+    from atlas_mcp.core.redaction import Redactor
     from atlas_mcp.host.explore_tool import ExploreTool
+    from atlas_mcp.host.masking import MaskedModel
     from atlas_mcp.host.menu import candidates
     from atlas_mcp.host.model_orchestrator import ModelOrchestrator
     from atlas_mcp.server.attachments import load_attachments
     from solvers.registry import build_model
     from solvers.types import Shared
 
-    shared = Shared()
+    shared = Shared(live=chosen.allow_live_calls)
     try:
         model = await to_thread.run_sync(build_model, _spec(args, chosen), shared)
         chooses = "mm" in args.variant
@@ -116,7 +118,7 @@ async def opened(
             instructs="mi" in args.variant,
         )
         yield ModelOrchestrator(
-            model,
+            MaskedModel(model, Redactor(chosen.secrets)),
             tool,
             calls=args.max_calls or (CALLS_MM if chooses else CALLS),
             effort=args.host_effort,

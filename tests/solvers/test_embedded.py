@@ -16,6 +16,7 @@ import anyio
 import pytest
 from anyio import from_thread
 from anyio.lowlevel import current_token
+from support import PATIENCE
 from xllamacpp import Server
 
 from solvers.answer import format_instructions
@@ -96,7 +97,7 @@ async def solve_at_once(
         meter = Meter()
         ended.append((await solver.solve(replace(request, draw=draw), meter), meter))
 
-    with anyio.fail_after(60):
+    with anyio.fail_after(PATIENCE):
         async with anyio.create_task_group() as tasks:
             for draw in range(1, count + 1):
                 tasks.start_soon(one, draw)
@@ -122,7 +123,7 @@ async def complete_at_once(
         meter = Meter()
         ended.append((await engine.complete(turn, meter), meter))
 
-    with anyio.fail_after(60):
+    with anyio.fail_after(PATIENCE):
         async with anyio.create_task_group() as tasks:
             for _ in range(count):
                 tasks.start_soon(one)
@@ -189,7 +190,7 @@ async def test_a_structured_answer_is_of_the_kind_asked_for(
 
 
 async def test_the_contract_of_solvers_is_kept(engine: Engine) -> None:
-    with anyio.fail_after(120):
+    with anyio.fail_after(PATIENCE):
         await check_solver(lambda: EmbeddedSolver(engine), ask())
 
 
@@ -197,7 +198,7 @@ async def test_a_call_that_is_cancelled_while_its_prompt_is_read_ends_at_once(
     engine: Engine,
 ) -> None:
     solver, meter = EmbeddedSolver(engine), Meter()
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE):
         await solver.solve(ask(), Meter())  # takes what calls cancelled before still owe
     long = " ".join(f"Farmer {n} sold {n + 3} apples and bought {n * 7} pears." for n in range(200))
     started = perf_counter()
@@ -206,7 +207,7 @@ async def test_a_call_that_is_cancelled_while_its_prompt_is_read_ends_at_once(
     assert scope.cancelled_caught
     assert perf_counter() - started < 1.5
     assert meter.usage.output_tokens == 0
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE):
         await solver.solve(ask(), Meter())
 
 
@@ -217,7 +218,7 @@ async def test_one_that_leaves_does_not_disturb_those_beside_it(engine: Engine) 
     async def stay() -> None:
         results.append(await solver.solve(ask("structured"), stayed))
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stay)
             with anyio.move_on_after(0.3):
@@ -314,7 +315,7 @@ async def test_all_that_the_engine_reads_and_writes_is_on_the_meters_whoever_lea
         with scopes[number]:
             await engine.complete(ENDLESS, meters[number])
 
-    with anyio.fail_after(60):
+    with anyio.fail_after(PATIENCE):
         reached = wire.watch(sent)
         async with anyio.create_task_group() as tasks:
             for number in range(3):
@@ -341,7 +342,7 @@ async def test_closing_ends_what_is_running_and_lets_nothing_new_in(folder: Path
         except SolverError as fault:
             faults.append(fault)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE):
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
                 tasks.start_soon(one)
@@ -362,7 +363,7 @@ async def test_attachments_are_refused(engine: Engine) -> None:
 
 async def test_a_problem_that_exceeds_the_context_is_told_the_numbers(engine: Engine) -> None:
     with (
-        anyio.fail_after(20),
+        anyio.fail_after(PATIENCE),
         pytest.raises(ContextOverflowError, match=r"takes \d+ tokens, .* holds 8192"),
     ):
         await EmbeddedSolver(engine).solve(ask(problem="1 2 3 4 " * 3_000), Meter())
@@ -372,7 +373,7 @@ async def test_a_file_that_is_no_model_is_a_fault_of_the_set_up(tmp_path: Path) 
     bad = tmp_path / "bad.gguf"
     bad.write_bytes(random.Random(1).randbytes(100_000))
     engine = Engine(model=str(bad), folder=tmp_path)
-    with anyio.fail_after(20), pytest.raises(FixSetupError, match=r"cannot load .*bad"):
+    with anyio.fail_after(PATIENCE), pytest.raises(FixSetupError, match=r"cannot load .*bad"):
         await EmbeddedSolver(engine).solve(ask(), Meter())
     await engine.aclose()
 
@@ -381,7 +382,7 @@ async def test_the_engine_is_silent_on_standard_output(
     engine: Engine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = turn_of("Hi", grammar="root ::= ((")
-    with anyio.fail_after(20):
+    with anyio.fail_after(PATIENCE):
         await EmbeddedSolver(engine).solve(ask(), Meter())
         with pytest.raises(BrokenReplyError, match="grammar"):
             await engine.complete(broken, Meter())
@@ -392,7 +393,7 @@ async def test_missing_weights_are_named_before_and_at_use(tmp_path: Path) -> No
     spec = spec_of(models_folder=str(tmp_path))
     assert f"atlas-mcp models pull {MODEL}" in (missing(spec) or "")
     shared = Shared()
-    with anyio.fail_after(10), pytest.raises(MissingWeightsError):
+    with anyio.fail_after(PATIENCE), pytest.raises(MissingWeightsError):
         await build(spec, shared).solve(ask(), Meter())
     await shared.aclose()
 

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from orchestrating import work
-from support import Connect
+from support import PATIENCE, Connect
 
 from atlas_mcp.host.explore_tool import Candidate, ExploreTool
 from atlas_mcp.host.final_answer import SCHEMA
@@ -66,7 +66,7 @@ async def test_a_reply_is_a_call_or_an_answer_and_costs_what_it_costs(
     model: LanguageModel,
 ) -> None:
     meter = Meter()
-    with anyio.fail_after(120):
+    with anyio.fail_after(PATIENCE):
         reply = await model.reply(request(tools=(TOOL.spec,)), meter)
     if reply.tool_calls:
         (call,) = reply.tool_calls
@@ -89,7 +89,7 @@ async def test_closed_tools_leave_only_an_answer_of_the_schema(model: LanguageMo
     asked = ModelRequest(
         messages=talk, tools=(TOOL.spec,), tools_closed=True, schema=SCHEMA, effort="max"
     )
-    with anyio.fail_after(120):
+    with anyio.fail_after(PATIENCE):
         reply = await model.reply(asked, Meter())
     assert reply.tool_calls == ()
     assert list(json.loads(reply.text)) == list(SCHEMA["properties"])
