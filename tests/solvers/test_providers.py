@@ -229,7 +229,7 @@ async def test_a_price_that_is_not_known_stays_unknown(access: Access, api: str)
     assert meter.usage.output_tokens
 
 
-@pytest.mark.parametrize("api", ["embedded", "replay", "scripted"])
+@pytest.mark.parametrize("api", ["replay", "scripted"])
 def test_not_every_solver_can_converse(api: str) -> None:
     with pytest.raises(FixSetupError, match="cannot hold a conversation"):
         registry.build_model(SolverSpec(name="s", api=api), Shared())
