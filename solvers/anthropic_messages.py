@@ -203,21 +203,27 @@ def _call(block: dict[str, Any]) -> ToolCall:
 
 
 def _used(stream: Any) -> Usage:
-    """What the stream has told so far. Its input counts leave out what the cache has."""
+    """What the stream has told so far. Its input counts leave out what the cache has.
+
+    It begins with a count of output tokens that is only a beginning, and tells them all
+    together with the reason why the reply stopped.
+    """
     try:
-        usage = stream.current_message_snapshot.usage
+        message = stream.current_message_snapshot
+        usage = message.usage
     except (AssertionError, AttributeError):
         return UNKNOWN_USAGE
     if usage is None:
         return UNKNOWN_USAGE
+    stopped = message.stop_reason is not None
     cached = usage.cache_read_input_tokens or 0
     written = usage.cache_creation_input_tokens or 0
     details = usage.output_tokens_details
     return Usage(
         requests=1,
         input_tokens=plus(usage.input_tokens, cached + written),
-        output_tokens=usage.output_tokens,
+        output_tokens=usage.output_tokens if stopped else None,
         cached_tokens=cached,
         cache_write_tokens=written,
-        reasoning_tokens=details.thinking_tokens if details else None,
+        reasoning_tokens=details.thinking_tokens if details and stopped else None,
     )

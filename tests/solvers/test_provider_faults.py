@@ -74,7 +74,8 @@ BROKEN_OFF = {
     "reset-body": ConnectionLostError,
     "stall-body": TimedOutError,
 }
-"""What breaks off a reply that had begun: only a stream has told by then what it used."""
+"""What breaks off a reply that had begun: only a stream has told by then what it read, and
+none what it wrote."""
 
 STREAM_ONLY = {"no-stop": ConnectionLostError, "stream-error": OverloadedError}
 RESULTS = {
@@ -136,12 +137,11 @@ async def test_a_reply_that_breaks_off_books_what_it_had_told(
 ) -> None:
     error, meter = await fails(access, api, fault, attempts=1)
     assert type(error) is BROKEN_OFF[fault]
+    assert (meter.usage.output_tokens, meter.usd) == (None, None)
     if api == "anthropic":
         assert meter.usage.input_tokens
-        assert meter.usd
     else:
         assert meter.usage == UNKNOWN_USAGE
-        assert meter.usd is None
 
 
 @pytest.mark.parametrize("fault", STREAM_ONLY)
@@ -149,6 +149,7 @@ async def test_a_stream_without_an_end_is_no_reply(access: Access, fault: str) -
     error, meter = await fails(access, "anthropic", fault, attempts=1)
     assert type(error) is STREAM_ONLY[fault]
     assert meter.usage.input_tokens
+    assert (meter.usage.output_tokens, meter.usd) == (None, None)
 
 
 @pytest.mark.parametrize("api", APIS)
