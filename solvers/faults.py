@@ -106,7 +106,8 @@ def error_of(complaint: Complaint, at: Endpoint) -> SolverError:
         return RequestTooLargeError(f"{what}; send a shorter problem or smaller images")
     if status in (400, 422, 500) and _OVERFLOW.search(f"{complaint.kind} {said}"):
         return ContextOverflowError(
-            f"{at.model}: problem and reply do not fit into the context: {said}"
+            f"{at.model}: problem and reply do not fit into the context; send a shorter problem, "
+            f"or ask for less effort or a model with a larger context ({said})"
         )
     if status == 429:
         return RateLimitedError(what, retry_after=retry_after)

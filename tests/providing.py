@@ -53,6 +53,12 @@ def spec_of(api: str, url: str, model: str = "m", **options: Any) -> SolverSpec:
     return SolverSpec(name=api, api=api, model=model, options=given)
 
 
+def pass_time(time: Time, spec: SolverSpec, shared: Shared) -> None:
+    """Let the calls of an entry's provider wait by this clock."""
+    key = ("lane", spec.api, spec.options["base_url"], KEY)
+    shared.once(key, lambda: lane(time, slots=shared.slots))
+
+
 class Access:
     """Solvers and models of one fake, which wait without taking time."""
 
@@ -69,8 +75,7 @@ class Access:
 
     def _spec(self, api: str, model: str, options: dict[str, Any]) -> SolverSpec:
         spec = spec_of(api, self.provider.url, model, **options)
-        key = ("lane", api, spec.options["base_url"], KEY)
-        self.shared.once(key, lambda: lane(self.time, slots=self.shared.slots))
+        pass_time(self.time, spec, self.shared)
         return spec
 
 

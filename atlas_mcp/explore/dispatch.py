@@ -58,7 +58,7 @@ class Dispatcher:
     ) -> None:
         self.roster = roster
         self._redact = redact
-        self._shared = shared
+        self.shared = shared
         self._clock = clock
         self._ready: dict[str, Ready] = {}
         self._making = anyio.Lock()
@@ -98,7 +98,7 @@ class Dispatcher:
 
     async def _make(self, spec: SolverSpec) -> Solver:
         try:
-            make = partial(registry.build, spec, self._shared)
+            make = partial(registry.build, spec, self.shared)
             return await anyio.to_thread.run_sync(make)
         except FixSetupError as error:
             raise SetupError(str(error)) from error
@@ -123,7 +123,7 @@ class Dispatcher:
         fault: Fault | None = Fault(kind="cancelled", message="the call was cancelled")
         request = render(problem, call.choice, call.draw)
         try:
-            async with self._shared.slots.held():
+            async with self.shared.slots.held():
                 started = self._clock()
                 on_start()
                 with anyio.move_on_after(ready.spec.max_seconds) as limit:
@@ -179,7 +179,10 @@ class Dispatcher:
 def _fault(result: SolveResult) -> Fault | None:
     messages = {
         "unparsed": "the reply held no readable answer, also after one request to repair it",
-        "truncated": "the reply was cut off at the token limit of this effort",
+        "truncated": (
+            "the reply was cut off at the token limit of this effort or at the end of the model's "
+            "context; more effort allows a longer reply, a shorter problem leaves it more room"
+        ),
         "refused": "the model declined to answer",
     }
     message = messages.get(result.status)
