@@ -100,7 +100,7 @@ def error_of(complaint: Complaint, at: Endpoint) -> SolverError:
     if status == 404:
         return UnknownModelError(
             f"{at.api}: no model {at.model!r} at {at.base_url}; "
-            "check `model` and `base_url` of the roster entry"
+            f"check `model` and `base_url` of the roster entry ({said})"
         )
     if status == 413:
         return RequestTooLargeError(f"{what}; send a shorter problem or smaller images")
@@ -150,13 +150,14 @@ def _complaint(error: Any) -> Complaint:
     body = error.body if isinstance(error.body, dict) else {}
     inner = body.get("error") if isinstance(body.get("error"), dict) else body
     told = complaint_of(inner)
-    header = error.response.headers.get("retry-after")
+    headers = error.response.headers
+    page = "html" in headers.get("content-type", "").lower()
     return Complaint(
         # An error event inside a stream comes with the status of the stream.
         status=error.status_code if error.status_code >= 400 else told.status,
         kind=told.kind,
-        said=told.said or str(error.message),
-        retry_after=read_retry_after(header, datetime.now(UTC)),
+        said="a web page" if page else told.said or str(error.message),
+        retry_after=read_retry_after(headers.get("retry-after"), datetime.now(UTC)),
     )
 
 

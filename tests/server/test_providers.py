@@ -8,14 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 import anyio
+import anyio.abc
 import pytest
+from anyio.abc import SocketAttribute
 from mcp.client import Client
 from providing import APIS, KEY, KEY_ENV, spec_of
 from support import WAIT, Host
 
 from atlas_mcp.server.app import create_server, read_roster
 from atlas_mcp.settings import Settings, load_settings
-from solvers.fake import Provider, fake_provider, structured
+from solvers.fake import Model, Provider, fake_provider, structured
 from solvers.registry import SolverSpec
 from solvers.roster import Roster
 
@@ -28,15 +30,21 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
+async def asking(settings: Settings, spec: SolverSpec) -> AsyncIterator[Host]:
+    """A host whose server has this one solver."""
+    server = create_server(settings, roster=Roster(default=spec.name, specs={spec.name: spec}))
+    with anyio.fail_after(WAIT):
+        async with Client(server) as client:
+            yield Host(client, server)
+
+
+@asynccontextmanager
 async def connected(
     settings: Settings, api: str, model: str = "m", **options: Any
 ) -> AsyncIterator[tuple[Host, Provider]]:
-    with anyio.fail_after(WAIT):
-        async with fake_provider(structured("42")) as provider:
-            spec = replace(spec_of(api, provider.url, model, **options), name="s")
-            server = create_server(settings, roster=Roster(default="s", specs={"s": spec}))
-            async with Client(server) as client:
-                yield Host(client, server), provider
+    async with fake_provider(structured("42")) as provider:
+        async with asking(settings, spec_of(api, provider.url, model, **options)) as host:
+            yield host, provider
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -93,3 +101,93 @@ async def test_nothing_is_paid_for_where_live_calls_are_switched_off(settings: S
             for solver in ("s", "agent"):
                 refused = await host.refused("explore", problem="P", solver=solver)
                 assert "ATLAS_ALLOW_LIVE_CALLS=true" in refused
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_a_model_that_the_provider_lacks_is_told_in_its_own_words(
+    settings: Settings, api: str
+) -> None:
+    async with fake_provider(models={"there": Model()}) as provider:
+        async with asking(settings, spec_of(api, provider.url, "gone")) as host:
+            [one] = (await host.explore())["evidence"]
+    assert one["error"].startswith(f"unknown_model: {api}: no model 'gone' at {provider.url}")
+    assert "check `model` and `base_url`" in one["error"]
+    assert "there are: there" in one["error"]
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_an_effort_that_the_model_lacks_becomes_the_nearest_it_has(
+    settings: Settings, api: str
+) -> None:
+    async with connected(settings, api, efforts=["low", "high"]) as (host, provider):
+        [one] = (await host.explore(effort="max"))["evidence"]
+    assert (one["status"], one["effort"]) == ("ok", "max")
+    body = provider.journal.calls[0].body
+    sent = (body.get("output_config") or body.get("reasoning") or {}).get("effort")
+    assert (sent or body.get("reasoning_effort")) == "high"
+
+
+@pytest.mark.parametrize(
+    ("api", "base_url", "cure"),
+    [
+        *((api, "localhost:9/v1", "starts with http:// or https://") for api in APIS),
+        ("anthropic", "http://localhost:9/v1", "must not end in /v1"),
+        ("openai", "http://localhost:9", "did you mean http://localhost:9/v1?"),
+        ("chat", "http://localhost:9/", "did you mean http://localhost:9/v1?"),
+    ],
+)
+async def test_an_address_that_cannot_be_one_is_told_before_anything_is_sent(
+    settings: Settings, api: str, base_url: str, cure: str
+) -> None:
+    async with asking(settings, spec_of(api, "", base_url=base_url)) as host:
+        said = await host.refused("explore", problem="What is 6 × 7?")
+        assert cure in said
+        assert base_url in said
+        assert '"problems":[]' in await host.read("atlas://index")
+
+
+@pytest.mark.parametrize("api", ["openai", "chat"])
+async def test_an_address_with_the_path_twice_is_told_with_what_was_asked(
+    settings: Settings, api: str
+) -> None:
+    async with fake_provider() as provider:
+        doubled = f"{provider.url}/v1/v1"
+        async with asking(settings, spec_of(api, "", base_url=doubled)) as host:
+            [one] = (await host.explore())["evidence"]
+    assert f"at {doubled}; check `model` and `base_url`" in one["error"]
+    assert "Not found: POST /v1/v1/" in one["error"]
+    assert (one["tokens"], one["usd"]) == (0, 0.0)
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("200 OK", "is not this api; check `base_url`"),
+        ("404 Not Found", "`base_url` of the roster entry (a web page)"),
+        ("502 Bad Gateway", "answered 502: a web page"),
+    ],
+)
+async def test_a_web_page_in_place_of_the_api_is_called_that_and_not_quoted(
+    settings: Settings, api: str, status: str, said: str
+) -> None:
+    page = b"<!doctype html><title>Welcome</title>"
+    head = f"HTTP/1.1 {status}\r\ncontent-type: text/html\r\ncontent-length: {len(page)}\r\n\r\n"
+
+    async def welcome(stream: anyio.abc.ByteStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(head.encode() + page)
+            async for _ in stream:  # else what was not read resets the connection
+                pass
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener:
+        port = listener.extra(SocketAttribute.local_port)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, welcome)
+            spec = spec_of(api, f"http://127.0.0.1:{port}", attempts=1)
+            async with asking(settings, spec) as host:
+                [one] = (await host.explore())["evidence"]
+            tasks.cancel_scope.cancel()
+    assert said in one["error"]
+    assert "Welcome" not in one["error"]

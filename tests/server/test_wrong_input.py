@@ -164,6 +164,8 @@ def test_an_empty_cap_lifts_it() -> None:
     ("text", "said"),
     [
         ("default = ", "not valid TOML"),
+        ('default = "a"\ndefault = "b"', "not valid TOML: Cannot overwrite a value"),
+        ('[solvers.a]\napi = "chat"\n[solvers.a]', "Cannot declare ('solvers', 'a') twice"),
         ("", "solvers: Field required"),
         ("[solvers]", "solvers"),
         ('[solvers.a]\napi = "carrier-pigeon"', "unknown api 'carrier-pigeon'; known: anthropic"),
