@@ -36,7 +36,7 @@ fault          api        status     kind              sent  booked   reads
 402            all        failed     budget_spent      1     nothing  add credit
 403            all        failed     authentication    1     nothing  set TEST_PROVIDER_KEY
 404            all        failed     unknown_model     1     nothing  check `model`
-retired        all        failed     unknown_model     1     nothing  no model 'fretired:m'
+retired        all        failed     unknown_model     1     nothing  model: it is retired
 quota          openai     failed     budget_spent      1     nothing  add credit
 quota          chat       failed     budget_spent      1     nothing  add credit
 html           all        failed     broken_reply      1     unknown  check `base_url`
@@ -45,9 +45,9 @@ html           all        failed     broken_reply      1     unknown  check `bas
 400            anthropic  failed     bad_request       1     nothing  The request is not valid
 400            openai     failed     bad_request       1     nothing  The request is not valid
 400            chat       failed     bad_request       5     nothing  The request is not valid
-bad-effort     anthropic  failed     bad_request       1     nothing  efforts the model has by `efforts`
-bad-effort     openai     failed     bad_request       1     nothing  efforts the model has by `efforts`
-bad-effort     chat       failed     bad_request       5     nothing  efforts the model has by `efforts`
+bad-effort     anthropic  failed     bad_request       1     nothing  say which efforts
+bad-effort     openai     failed     bad_request       1     nothing  say which efforts
+bad-effort     chat       failed     bad_request       5     nothing  say which efforts
 bad-effortx2   chat       ok         -                 3     told     42
 bad-parameter  anthropic  failed     bad_request       1     nothing  temperature
 bad-parameter  openai     failed     bad_request       1     nothing  temperature
@@ -224,3 +224,89 @@ async def test_a_fault_is_told_counted_and_booked(settings: Settings, row: Row) 
     counts = {"ok": (1, 0, 0), "unparsed": (0, 0, 1)}.get(row.status, (0, 1, 0))
     assert (ledger["ok"], ledger["failed"], ledger["unparsed"]) == counts
     assert (ledger["asked"], ledger["pending"], found["status"]) == (1, 0, "done")
+
+
+RETRY_AFTER = {
+    "429": (0.0, 1.0),
+    "429-seconds": (1.0, 2.0),
+    "429-date": (0.2, 3.0),
+    "429-absurd": (0.0, 1.0),
+    "429-negative": (0.0, 1.0),
+    "429-junk": (0.0, 1.0),
+}
+"""The first wait, from and to, in seconds: what makes no sense is as if it were not there."""
+
+
+@pytest.mark.parametrize("api", APIS)
+@pytest.mark.parametrize("fault", RETRY_AFTER)
+async def test_the_wait_is_what_the_provider_asks_for_where_that_makes_sense(
+    settings: Settings, api: str, fault: str
+) -> None:
+    time = Time()
+    async with fake_provider(structured("42")) as provider:
+        async with hosted(settings, time, spec_of(api, provider.url, f"f{fault}x1:m")) as host:
+            await host.explore()
+    least, most = RETRY_AFTER[fault]
+    assert least <= time.slept[0] <= most
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_where_nobody_answers_the_address_is_told(settings: Settings, api: str) -> None:
+    url = nobody()
+    async with hosted(settings, Time(), spec_of(api, url)) as host:
+        [one] = (await host.explore())["evidence"]
+    assert one["error"].startswith("connection_lost: ")
+    assert f"nothing answers at {url}" in one["error"]
+    assert (one["tokens"], one["usd"]) == (0, 0.0)
+
+
+class Night(Time):
+    """A clock whose sleepers sleep until morning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fallen = anyio.Event()
+        self.morning = anyio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        self.fallen.set()
+        await self.morning.wait()
+        await super().sleep(seconds)
+
+
+@pytest.mark.parametrize("api", APIS)
+async def test_a_call_that_waits_to_be_sent_again_holds_no_slot(
+    settings: Settings, api: str
+) -> None:
+    one_slot = settings.model_copy(update={"parallel": 1})
+    waits: dict[str, Any] = {}
+    night = Night()
+
+    async def first(host: Host) -> None:
+        waits.update(await host.explore("first"))
+
+    async with fake_provider(structured("42")) as provider:
+        limited = replace(spec_of(api, provider.url, "f529x1:m"), name="limited")
+        other = replace(spec_of(api, provider.url), name="other")
+        async with hosted(one_slot, night, limited, other) as host:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(first, host)
+                await night.fallen.wait()
+                found = await host.explore("second", solver="other")
+                assert not waits
+                night.morning.set()
+    assert found["evidence"][0]["answer"] == waits["evidence"][0]["answer"] == "42"
+
+
+async def test_a_rate_limit_holds_back_its_provider_and_no_other(settings: Settings) -> None:
+    time = Time()
+    async with fake_provider(structured("42")) as provider, fake_provider(structured("42")) as away:
+        limited = spec_of("openai", provider.url, "f429-seconds:m", attempts=1)
+        same = replace(spec_of("openai", provider.url), name="same")
+        other = replace(spec_of("openai", away.url), name="other")
+        async with hosted(settings, time, limited, same, other) as host:
+            assert (await host.explore("1"))["ledger"]["failed"] == 1
+            await host.explore("2", solver="other")
+            assert time.slept == []
+            await host.explore("3", solver="same")
+            assert time.now >= 1
