@@ -1,7 +1,8 @@
 """Programs that tests run beside themselves: the product as a process, and other people's tools.
 
-The tools are Node programs. `.ci/node-tools` installs them into `.ci/node`; NODE_TOOLS names
-another folder of that form. Tests that need one are skipped where it is missing.
+`.ci/node-tools` installs the tools that are Node programs into `.ci/node`, and `.ci/python-tools`
+those that are Python programs into `.ci/python`; NODE_TOOLS and PYTHON_TOOLS name other folders
+of that form. Tests that need one are skipped where it is missing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = Path(os.environ.get("NODE_TOOLS") or ROOT / ".ci" / "node")
+PYTHON_TOOLS = Path(os.environ.get("PYTHON_TOOLS") or ROOT / ".ci" / "python")
 
 LIMIT = 60.0
 """No program runs longer than this, in seconds, unless its test says so."""
@@ -57,6 +59,14 @@ def node_tool(name: str) -> str:
     path = TOOLS / "node_modules" / ".bin" / name
     if not path.exists():
         pytest.skip(f"{name} is not installed: .ci/node-tools installs it")
+    return str(path)
+
+
+def python_tool(name: str) -> str:
+    """The path of a Python program; skips the test where it is not installed."""
+    path = PYTHON_TOOLS / "bin" / name
+    if not path.exists():
+        pytest.skip(f"{name} is not installed: .ci/python-tools installs it")
     return str(path)
 
 
@@ -105,7 +115,13 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def serving(
-    command: Sequence[str], port: int, *, env: Mapping[str, str], log: Path, limit: float = LIMIT
+    command: Sequence[str],
+    port: int,
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    limit: float = LIMIT,
+    health: str = "/healthz",
 ) -> AsyncIterator[str]:
     """Run an HTTP server until the block ends; gives its MCP address once it is healthy."""
     with log.open("wb") as output:
@@ -114,7 +130,7 @@ async def serving(
         )
     async with process:
         try:
-            if not await _healthy(f"http://127.0.0.1:{port}/healthz", process, limit):
+            if not await _healthy(f"http://127.0.0.1:{port}{health}", process, limit):
                 pytest.fail(f"the server did not become healthy:\n{_text(log)}")
             yield f"http://127.0.0.1:{port}/mcp"
         finally:
