@@ -53,6 +53,25 @@ class ProblemRow:
     concluded: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the calls of one solver have shown; those that were lost or cancelled do not count.
+
+    calls = answered + unparsed + failed. The means are over the calls whose amount is known;
+    None means that it is of none. `right` counts among the `labelled`.
+    """
+
+    calls: int = 0
+    answered: int = 0
+    unparsed: int = 0
+    failed: int = 0
+    median_seconds: float | None = None
+    mean_tokens: float | None = None
+    mean_usd: float | None = None
+    labelled: int = 0
+    right: int = 0
+
+
 class EvidenceStore(Protocol):
     """Remembers problems, calls, evidence and conclusions. Nothing is ever changed or removed.
 
@@ -136,4 +155,8 @@ class EvidenceStore(Protocol):
 
     async def labels(self, problem_id: str) -> dict[str, Label]:
         """The latest label of each labelled evidence."""
+        ...
+
+    async def records(self) -> dict[str, Record]:
+        """What each solver that has ended a call has shown so far, by its name."""
         ...

@@ -20,7 +20,7 @@ import anyio
 import anyio.to_thread
 
 from atlas_mcp.core.errors import BudgetError, StoreError
-from atlas_mcp.core.ports import Admit, Claim, Label, ProblemRow
+from atlas_mcp.core.ports import Admit, Claim, Label, ProblemRow, Record
 from atlas_mcp.core.types import (
     Account,
     Call,
@@ -40,6 +40,7 @@ from atlas_mcp.evidence.codec import (
 )
 from atlas_mcp.evidence.file import connect, translated
 from atlas_mcp.evidence.owners import Owner, is_running, this_process
+from atlas_mcp.evidence.records import read_records
 from atlas_mcp.evidence.rows import PENDING, read_call, read_problem
 from atlas_mcp.evidence.verification import verify
 from solvers.types import WorstCase
@@ -135,6 +136,9 @@ class SqliteStore:
 
     async def labels(self, problem_id: str) -> dict[str, Label]:
         return await self._run(self._labels, problem_id)
+
+    async def records(self) -> dict[str, Record]:
+        return await self._run(partial(read_records, self._db))
 
     async def verify(self) -> list[str]:
         """Check every digest, id and reference in the file; return what is wrong, in words."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_mcp.core.errors import BudgetError, CorruptStoreError, NewerStoreError, StoreError
-from atlas_mcp.core.ports import Label
+from atlas_mcp.core.ports import Label, Record
 from atlas_mcp.core.types import (
     Account,
     Call,
@@ -23,6 +23,7 @@ from atlas_mcp.core.types import (
     Evidence,
     Fault,
     Problem,
+    Status,
 )
 from atlas_mcp.evidence.codec import decode_evidence, encode_evidence
 from atlas_mcp.evidence.sqlite import LEASE_SECONDS, SqliteStore, open_store
@@ -403,3 +404,33 @@ def test_ids_are_equal_exactly_when_the_content_is(
         return Call(problem_id="p", choice=choice, draw=parts[2]).id
 
     assert (id_of(a) == id_of(b)) == (a == b)
+
+
+async def test_the_record_of_a_solver_counts_what_came_to_an_end(tmp_path: Path) -> None:
+    endings: list[tuple[Status, float, int | None]] = [
+        ("ok", 1.0, 10),
+        ("ok", 2.0, None),
+        ("timeout", 9.0, 30),
+        ("unparsed", 4.0, None),
+        ("cancelled", 100.0, 1_000),
+        ("lost", 0.0, 0),
+    ]
+    async with open_store(tmp_path / "e.db") as store:
+        calls = await claim(store, len(endings))
+        for call, (status, seconds, tokens) in zip(calls, endings, strict=True):
+            usage = Usage(requests=1, input_tokens=tokens, output_tokens=0)
+            await store.finish(
+                Evidence(call=call, status=status, seconds=seconds, usage=usage, usd=None)
+            )
+        await claim(store, choice=Choice(solver="pending"))
+        assert await store.records() == {
+            CHOICE.solver: Record(
+                calls=4,
+                answered=2,
+                unparsed=1,
+                failed=1,
+                median_seconds=3.0,
+                mean_tokens=20.0,
+                mean_usd=None,
+            )
+        }
