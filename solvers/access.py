@@ -30,13 +30,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from solvers.endpoint import Endpoint
 from solvers.errors import AuthenticationError, FixSetupError
 from solvers.facts import Facts, Level, facts_of, provider
-from solvers.pricing import Price, pricer
+from solvers.offer import Offer
+from solvers.pricing import Price, list_price, pricer
 from solvers.prompted import PromptedSolver
 from solvers.provided import ProvidedModel, Wire
 from solvers.registry import SolverSpec, read_options
 from solvers.retry import Backoff, Lane
 from solvers.roster import is_set
-from solvers.types import Effort, Shared
+from solvers.types import EFFORTS, Effort, Shared
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,19 @@ def missing(spec: SolverSpec) -> str | None:
 def notices(spec: SolverSpec, today: date) -> tuple[str, ...]:
     """What the user should know of the model of this entry, in sentences."""
     return read_options(spec, Options).facts(spec).notices(today)
+
+
+def offer(spec: SolverSpec) -> Offer:
+    """The list price and the abilities of the model of this entry. Loads the price list."""
+    options = read_options(spec, Options)
+    facts = options.facts(spec)
+    address = options.base_url or provider(spec.api).base_url or ""
+    price = pricer(spec.model, own=options.price, api=spec.api, base_url=address)
+    return Offer(
+        price=list_price(price),
+        images=facts.images,
+        efforts={effort: facts.effort(effort) for effort in EFFORTS},
+    )
 
 
 def build_model(

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from solvers import access
-from solvers.access import missing, notices
+from solvers.access import missing, notices, offer
 from solvers.endpoint import EMPTY, Endpoint, writable
 from solvers.errors import BrokenReplyError, ConnectionLostError, SolverError
 from solvers.faults import translate, web_page
@@ -24,7 +24,7 @@ from solvers.registry import SolverSpec
 from solvers.schemas import enforceable
 from solvers.types import UNKNOWN_USAGE, Shared, Usage, plus
 
-__all__ = ["build", "build_model", "missing", "notices"]
+__all__ = ["build", "build_model", "missing", "notices", "offer"]
 
 _FINISHES: dict[str, Finish] = {
     "end_turn": "stop",

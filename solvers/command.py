@@ -29,16 +29,18 @@ import os
 import shutil
 import subprocess
 from dataclasses import replace
+from fnmatch import fnmatch
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from solvers.agent_model import CommandModel, environment
 from solvers.agents import Agent, merged
 from solvers.errors import FixSetupError
+from solvers.offer import Offer
 from solvers.process import MAX_OUTPUT
 from solvers.prompted import PromptedSolver
 from solvers.registry import SolverSpec, read_options
-from solvers.types import Shared
+from solvers.types import EFFORTS, Shared
 
 _LOGIN_SECONDS = 20.0
 
@@ -80,6 +82,15 @@ def build_model(spec: SolverSpec, shared: Shared) -> CommandModel:
 def missing(spec: SolverSpec) -> str | None:
     """Say whether the program is not there. Runs nothing."""
     return _lack(_agent(spec))
+
+
+def offer(spec: SolverSpec) -> Offer:
+    """What the description of the agent says; its price is its maker's own affair."""
+    agent = _agent(spec)
+    return Offer(
+        images=any(fnmatch("image/png", kind) for kind in agent.reads),
+        efforts={one: one if one in agent.effort_args else None for one in EFFORTS},
+    )
 
 
 def _agent(spec: SolverSpec) -> Agent:

@@ -25,8 +25,10 @@ from solvers.embedded_model import EmbeddedModel
 from solvers.errors import FixRequestError, FixSetupError, MissingWeightsError
 from solvers.llama import INSTALL, Engine, Turn, prompt_bound
 from solvers.model import Message
+from solvers.offer import FREE, Offer
 from solvers.registry import SolverSpec, read_options
 from solvers.types import (
+    EFFORTS,
     AnswerForm,
     AnswerKind,
     Effort,
@@ -114,6 +116,11 @@ def missing(spec: SolverSpec) -> str | None:
     except MissingWeightsError as error:
         return str(error)
     return None
+
+
+def offer(spec: SolverSpec) -> Offer:
+    """It costs nothing, reads text only, and effort sets only the length of a reply."""
+    return Offer(price=FREE, images=False, efforts=dict.fromkeys(EFFORTS))
 
 
 class EmbeddedSolver:

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Literal
 
 from solvers import access
-from solvers.access import missing, notices
+from solvers.access import missing, notices, offer
 from solvers.endpoint import EMPTY, Endpoint
 from solvers.errors import (
     BrokenReplyError,
@@ -31,7 +31,7 @@ from solvers.registry import SolverSpec
 from solvers.schemas import enforceable, is_strict
 from solvers.types import Shared, Usage
 
-__all__ = ["build", "build_model", "missing", "notices"]
+__all__ = ["build", "build_model", "missing", "notices", "offer"]
 
 _THINKING = re.compile(r"\s*<think>(.*?)</think>\s*", re.S)
 

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from solvers import access
-from solvers.access import missing, notices
+from solvers.access import missing, notices, offer
 from solvers.endpoint import EMPTY, Endpoint
 from solvers.errors import BrokenReplyError
 from solvers.faults import complaint_of, error_of
@@ -24,7 +24,7 @@ from solvers.registry import SolverSpec
 from solvers.schemas import enforceable, is_strict
 from solvers.types import Shared, Usage
 
-__all__ = ["build", "build_model", "missing", "notices"]
+__all__ = ["build", "build_model", "missing", "notices", "offer"]
 
 
 def build(spec: SolverSpec, shared: Shared) -> PromptedSolver:

@@ -17,9 +17,7 @@ from solvers.endpoint import Endpoint
 from solvers.errors import SolverError
 from solvers.facts import provider
 from solvers.faults import translate
-from solvers.pricing import pricer
 from solvers.registry import SolverSpec, read_options
-from solvers.types import Usage
 
 _CLIENTS = {
     "anthropic": ("anthropic", "AsyncAnthropic"),
@@ -50,14 +48,6 @@ def key_name(spec: SolverSpec) -> str | None:
 def retires(spec: SolverSpec) -> date | None:
     """The day that the provider has announced as the model's last; None where none is known."""
     return read_options(spec, Options).facts(spec).retires
-
-
-def is_priced(spec: SolverSpec) -> bool:
-    """Whether dollars can be told. Loads a price list if need be, so call it off the loop."""
-    options = read_options(spec, Options)
-    address = options.base_url or provider(spec.api).base_url or ""
-    price = pricer(spec.model, own=options.price, api=spec.api, base_url=address)
-    return price(Usage(requests=1, input_tokens=1, output_tokens=1)) is not None
 
 
 async def served(spec: SolverSpec, *, seconds: float = 15.0) -> frozenset[str]:

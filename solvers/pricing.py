@@ -80,5 +80,16 @@ def pricer(model: str, *, own: Price | None, api: str, base_url: str) -> Pricer:
     return listed.usd if listed.usd(Usage()) is not None else _unknown
 
 
+def list_price(price: Pricer) -> Price | None:
+    """What a million tokens cost, read off a pricer at prompts of ordinary length."""
+    # Prices may rise with the length of a prompt, so a whole million is not asked for.
+    said = (price(Usage(input_tokens=1_000)), price(Usage(output_tokens=1_000)))
+    million = [None if usd is None else round(usd * 1_000, 6) for usd in said]
+    match million:
+        case [float() as read, float() as written]:
+            return Price(input=read, output=written)
+    return None
+
+
 def _unknown(usage: Usage) -> float | None:
     return 0.0 if usage.total_tokens == 0 else None

@@ -5,9 +5,13 @@ A module named here offers two functions:
     build(spec: SolverSpec, shared: Shared) -> Solver   make it; no network, in a worker thread
     missing(spec: SolverSpec) -> str | None             what the set-up lacks, with the cure
 
-and, where there is a language model behind it that can also converse, two more:
+and, where there is a language model behind it that can also converse, one more:
 
     build_model(spec: SolverSpec, shared: Shared) -> LanguageModel     as build
+
+and, where more is known, either of these; no network and no SDK, in a worker thread:
+
+    offer(spec: SolverSpec) -> Offer                                   price, images, efforts
     notices(spec: SolverSpec, today: date) -> tuple[str, ...]          what to know of the model
 
 Other packages join through the entry-point group `atlas_mcp.solvers`, whose entries
@@ -29,6 +33,7 @@ from pydantic import BaseModel, ValidationError
 
 from solvers.errors import FixSetupError, MissingPackageError
 from solvers.model import LanguageModel
+from solvers.offer import UNKNOWN, Offer
 from solvers.types import Shared, Solver
 
 log = logging.getLogger(__name__)
@@ -115,6 +120,18 @@ def notices(spec: SolverSpec, today: date) -> tuple[str, ...]:
     with _blaming(spec) as module:
         told = getattr(module, "notices", None)
         found: tuple[str, ...] = told(spec, today) if told else ()
+        return found
+
+
+def offer(spec: SolverSpec) -> Offer:
+    """The price of an entry, what it reads and its efforts, as far as known. Off the loop.
+
+    Raises:
+        FixSetupError: as `build`, for what the options alone show.
+    """
+    with _blaming(spec) as module:
+        known = getattr(module, "offer", None)
+        found: Offer = known(spec) if known else UNKNOWN
         return found
 
 

@@ -14,6 +14,7 @@ import anyio
 from pydantic import BaseModel, ConfigDict, Field
 
 from solvers.model import ModelReply, ModelRequest
+from solvers.offer import FREE, Offer
 from solvers.registry import SolverSpec, read_options
 from solvers.types import Meter, Shared, SolveRequest, SolveResult, Usage, WorstCase
 
@@ -136,3 +137,7 @@ def build(spec: SolverSpec, shared: Shared) -> ScriptedSolver:
 def missing(spec: SolverSpec) -> str | None:
     build(spec, Shared())
     return None
+
+
+def offer(spec: SolverSpec) -> Offer:
+    return Offer(price=FREE)

@@ -206,7 +206,7 @@ def _solver(spec: SolverSpec, today: date) -> Finding:
     if ends is not None and ends - today <= _SOON:
         said = f"{text}  the provider ends this model on {ends}"
         return Finding(mark="note", name=spec.name, text=said, cure="name a newer one")
-    if not outlook.is_priced(spec):
+    if registry.offer(spec).price is None:
         cure = "give its price in the roster, else caps on dollars refuse it"
         return Finding(mark="note", name=spec.name, text=f"{text}  price unknown", cure=cure)
     return Finding(mark="ok", name=spec.name, text=text + (f"  until {ends}" if ends else ""))
