@@ -6,7 +6,6 @@ since on models this small a vote may not beat it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -15,6 +14,7 @@ from typing import Any
 
 from mcp.client import Client
 
+from atlas_mcp.core.intervals import wilson
 from atlas_mcp.explore.equivalence import same
 from atlas_mcp.host.orchestrator import Explore, Orchestrator, Outcome, Task
 from atlas_mcp.host.rules import FixedVote, Greedy, StopAtAgreement
@@ -162,13 +162,3 @@ def calibration(score: Score, sure: float = 0.6) -> str:
         f"right where at least {sure:.0%} of the votes agreed: {sum(high)} of {len(high)}; "
         f"elsewhere: {sum(low)} of {len(low)}"
     )
-
-
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a proportion (Wilson 1927), 95 % at z = 1.96."""
-    if n == 0:
-        return 0.0, 1.0
-    p, square = right / n, z * z
-    middle = (p + square / (2 * n)) / (1 + square / n)
-    half = z * math.sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import anyio.to_thread
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import Completion, ResourceTemplateReference
 
 from atlas_mcp.core.errors import AtlasError, NotFoundError
+from atlas_mcp.core.ports import Record
 from atlas_mcp.core.types import as_json
 from atlas_mcp.principles import DISPOSITIONS
 from atlas_mcp.server import wire
 from atlas_mcp.server.context import App, AtlasServer
+from atlas_mcp.server.standing import standing
 from atlas_mcp.strategies import STRATEGIES
 from solvers.types import EFFORTS
 
 JSON = "application/json"
 MAX_INDEX = 100
+MAX_SOLVERS = 100
 MAX_EVIDENCE = 500
 
 
@@ -42,25 +48,26 @@ def add_resources(server: AtlasServer) -> None:
         )
 
     @server.resource(
-        "atlas://solvers", mime_type=JSON, description="Solvers, efforts and strategies on offer"
+        "atlas://solvers",
+        mime_type=JSON,
+        description="Solvers with price and record so far, efforts and strategies",
     )
     async def solvers() -> str:
-        dispatcher = _app(server).explorer.dispatcher
-        roster = dispatcher.roster
-        rows = [
-            {
-                "name": name,
-                "api": spec.api,
-                "model": spec.model,
-                "description": spec.description,
-                "max_seconds": spec.max_seconds,
-                "missing": await dispatcher.missing(name),
-            }
-            for name, spec in roster.specs.items()
-        ]
+        explorer = _app(server).explorer
+        roster, records = explorer.dispatcher.roster, await explorer.store.records()
+        today = datetime.now(UTC).date()
+        specs = list(roster.specs.values())
+
+        def rows() -> list[dict[str, object]]:
+            return [
+                standing(spec, records.get(spec.name, Record()), today)
+                for spec in specs[:MAX_SOLVERS]
+            ]
+
         return wire.listing(
             "solvers",
-            rows,
+            await anyio.to_thread.run_sync(rows),
+            left_out=max(len(specs) - MAX_SOLVERS, 0),
             default=roster.default,
             efforts=EFFORTS,
             strategies={one.name: one.summary for one in STRATEGIES.values()},
