@@ -52,7 +52,8 @@ def add_orchestrators(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SOLVER=N",
-        help="cap on the calls of one solver, with mm; may be given several times (default: 8)",
+        help="cap on the calls of one solver, with mm; may be given several times (default: 8, "
+        "and 4 for the dearest of three prices or more)",
     )
     parser.add_argument(
         "--draws", type=int, default=1, metavar="N", help="solvers that one explore of a model asks"

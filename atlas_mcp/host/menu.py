@@ -2,35 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from mcp.client import Client
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from atlas_mcp.core.cleaning import one_line
 from atlas_mcp.core.errors import SetupError
 from atlas_mcp.host.explore_tool import Candidate, with_calls
 from atlas_mcp.host.replies import RefusedError
 
-CALLS = 8
-"""How often each solver may be asked, unless the user says otherwise."""
+CALLS, CALLS_DEAREST = 8, 4
+"""How often each solver may be asked, unless the user says otherwise; the paper's 20 are split
+8, 8 and 4 among a cheap, a middle and a dear model (2606.01667)."""
+
+TIERS = 3
+"""With so many different prices, the solvers of the highest are asked less often."""
 
 LISTING = "atlas://solvers"
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
+
+class _Price(_Read):
+    input: float
+    output: float
+
+
+class _Labels(_Read):
+    right: int
+    labelled: int
+    interval: tuple[float, float]
+
+
+class _Record(_Read):
+    calls: int = 0
+    answered: int = 0
+    median_seconds: float | None = None
+    mean_tokens: float | None = None
+    mean_usd: float | None = None
+    labels: _Labels | None = None
+
+
+class _Row(_Read):
     name: str
     model: str = ""
     description: str = ""
     missing: str | None = None
+    images: bool | None = None
+    usd_per_million: _Price | None = None
+    notices: tuple[str, ...] = ()
+    record: _Record = Field(default_factory=_Record)
+
+    @property
+    def dollars(self) -> float | None:
+        """One figure to rank prices by."""
+        price = self.usd_per_million
+        return None if price is None else price.input + price.output
 
 
-class _Listing(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    solvers: list[_Row]
+class _Listing(_Read):
+    solvers: tuple[_Row, ...]
 
 
 async def candidates(client: Client, calls: Mapping[str, int]) -> tuple[Candidate, ...]:
@@ -50,9 +84,49 @@ async def candidates(client: Client, calls: Mapping[str, int]) -> tuple[Candidat
     if not ready:
         lacks = "; ".join(f"{row.name}: {row.missing}" for row in rows)
         raise SetupError(f"no solver of the server is ready: {lacks}")
-    found = [Candidate(name=one.name, calls=CALLS, description=_words(one)) for one in ready]
+    caps = _caps(ready)
+    found = [
+        Candidate(name=one.name, calls=most, description=_words(one))
+        for one, most in zip(ready, caps, strict=True)
+    ]
     return with_calls(found, calls)
 
 
+def _caps(rows: Sequence[_Row]) -> list[int]:
+    """How often each may be asked; where prices differ enough, the dearest less often."""
+    tiers = {one.dollars for one in rows} - {None}
+    dearest = max(filter(None, tiers), default=None) if len(tiers) >= TIERS else None
+    return [CALLS if dearest is None or one.dollars != dearest else CALLS_DEAREST for one in rows]
+
+
 def _words(row: _Row) -> str:
-    return one_line(", ".join(one for one in (row.model, row.description) if one), 300)
+    head = ", ".join(one_line(one, 300) for one in (row.model, row.description) if one)
+    return "; ".join(one for one in (head, *_facts(row)) if one)
+
+
+def _facts(row: _Row) -> Iterator[str]:
+    if row.images is False:
+        yield "reads no images"
+    if price := row.usd_per_million:
+        yield f"${price.input:g} in, ${price.output:g} out per million tokens"
+    else:
+        yield "price unknown"
+    yield _shown(row.record)
+    yield from (one_line(one, 200) for one in row.notices)
+
+
+def _shown(record: _Record) -> str:
+    if not record.calls:
+        return "not asked before"
+    means = (
+        record.median_seconds is not None and f"{record.median_seconds:.3g} s",
+        record.mean_tokens is not None and f"{record.mean_tokens:.0f} tokens",
+        record.mean_usd is not None and f"${record.mean_usd:.2g}",
+    )
+    said = ", ".join(
+        (f"answered {record.answered} of {record.calls} calls", *(one for one in means if one))
+    )
+    if labels := record.labels:
+        low, high = labels.interval
+        said += f", right {labels.right} of {labels.labelled} ({low:.0%} to {high:.0%})"
+    return said
