@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from os.path import abspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def add_command(commands: Any) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="an image that belongs to the problem; may be given several times",
+        help="an image of at most 5 MB that belongs to the problem; may be given several times",
     )
     parser.add_argument(
         "--max-calls", type=int, metavar="N", help="cap on solver calls of this run"
@@ -147,8 +148,16 @@ def _task(args: argparse.Namespace) -> Task:
         max_tokens=args.max_tokens,
         max_usd=args.max_usd,
         max_seconds=args.max_seconds,
-        attachments=tuple(args.attach),
+        attachments=_attached(args.attach),
     )
+
+
+def _attached(named: Sequence[str]) -> tuple[str, ...]:
+    """Files as `data:` URIs: the server need not be on this machine, nor allowed to read them."""
+    from atlas_mcp.server.attachments import read_attachments
+    from solvers.images import data_url
+
+    return tuple(data_url(one) for one in read_attachments(named))
 
 
 _FILES = ("store", "roster")
@@ -159,6 +168,7 @@ def _made_by(args: argparse.Namespace, chosen: Settings) -> dict[str, Any]:
     """The options of this run, so that it can be set up again from another folder."""
     found = {name: value for name, value in vars(args).items() if name not in _OF_THIS_RUN}
     files = {name: getattr(chosen, name) for name in _FILES}
+    found["attach"] = [one if one.startswith("data:") else abspath(one) for one in args.attach]
     return {**found, **{name: file and str(file.absolute()) for name, file in files.items()}}
 
 
@@ -201,7 +211,7 @@ async def _ask(
     with Terminal(sys.stdout, look=terminal_look()) as terminal:
         async with (
             connect(_target(args, chosen)) as client,
-            orchestrators.opened(args, chosen, client, talk) as orchestrator,
+            orchestrators.opened(args, chosen, client, talk, task.attachments) as orchestrator,
         ):
             saving = _Saving(
                 Transcript(

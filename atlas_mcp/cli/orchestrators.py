@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,7 @@ async def opened(
     chosen: Settings,
     client: Client,
     talk: Conversation | None,
+    attachments: Sequence[str],
 ) -> AsyncIterator[Orchestrator]:
     """Make the orchestrator that the options ask for, and close it.
 
@@ -124,7 +125,7 @@ async def opened(
             calls=args.max_calls or (CALLS_MM if chooses else CALLS),
             effort=args.host_effort,
             answer_kind=args.answer_kind,
-            attachments=await load_attachments(args.attach, chosen.attachments_folder),
+            attachments=await load_attachments(attachments, None),
             talk=talk,
         )
     finally:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from stat import S_ISREG
 
 import anyio.to_thread
 
@@ -14,6 +17,9 @@ from solvers.types import Attachment
 
 MAX_BYTES = 5_000_000
 """The most that one attachment may hold."""
+
+MAX_TOGETHER = 20_000_000
+"""The most that all attachments of a problem may hold."""
 
 _SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -29,21 +35,42 @@ async def load_attachments(named: Sequence[str], folder: Path | None) -> tuple[A
     Raises:
         BadRequestError: outside the folder, missing, too large, or not an image.
     """
-    return tuple([await anyio.to_thread.run_sync(_load, one, folder) for one in named])
+    return await anyio.to_thread.run_sync(_loaded, named, partial(_allowed, folder=folder))
 
 
-def _load(named: str, folder: Path | None) -> Attachment:
+def read_attachments(named: Sequence[str]) -> tuple[Attachment, ...]:
+    """Read attachments given as `data:` URIs or as paths, wherever they lie. Off the loop.
+
+    Raises:
+        BadRequestError: missing, too large, or not an image.
+    """
+    return _loaded(named, Path)
+
+
+def _loaded(named: Sequence[str], find: Callable[[str], Path]) -> tuple[Attachment, ...]:
+    files = tuple(_load(one, find) for one in named)
+    size = sum(len(one.data) for one in files)
+    if size > MAX_TOGETHER:
+        raise BadRequestError(
+            f"attachments too large: {size} bytes together, at most {MAX_TOGETHER}"
+        )
+    return files
+
+
+def _load(named: str, find: Callable[[str], Path]) -> Attachment:
     if named.startswith("data:"):
-        data, name = _from_uri(named), ""
-    else:
-        path = _allowed(named, folder)
-        data, name = _read(path), path.name
+        return _checked(_from_uri(named), named)
+    path = find(named)
+    return replace(_checked(_read(path), path.name), name=path.name)
+
+
+def _checked(data: bytes, named: str) -> Attachment:
     if len(data) > MAX_BYTES:
         raise BadRequestError(f"attachment too large: {len(data)} bytes, at most {MAX_BYTES}")
     media_type = _media_type(data)
     if media_type is None:
         raise BadRequestError(f"attachment {named[:60]!r} is not a PNG, JPEG, GIF or WebP image")
-    return Attachment(media_type=media_type, data=data, name=name)
+    return Attachment(media_type=media_type, data=data)
 
 
 def _allowed(named: str, folder: Path | None) -> Path:
@@ -64,7 +91,10 @@ def _allowed(named: str, folder: Path | None) -> Path:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        found = path.stat()
+        if not S_ISREG(found.st_mode):  # a pipe or a device may have no end
+            raise BadRequestError(f"attachment {path.name} is not a file")
+        if found.st_size > MAX_BYTES:
             raise BadRequestError(f"attachment {path.name} is larger than {MAX_BYTES} bytes")
         return path.read_bytes()
     except OSError as error:

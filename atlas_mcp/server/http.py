@@ -24,6 +24,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 PATH = "/mcp"
 GRACE_SECONDS = 3
 
+MAX_BODY = 32_000_000
+"""The most bytes of one request: all attachments that a problem may have, in base64, and more."""
+
 
 def parse_address(text: str) -> tuple[str, int]:
     """Split HOST:PORT.
@@ -60,6 +63,7 @@ def create_http_app(server: AtlasServer, host: str, allowed_hosts: Sequence[str]
     app = server.streamable_http_app(
         streamable_http_path=PATH,
         host=host,
+        max_request_body_size=MAX_BODY,
         transport_security=TransportSecuritySettings(
             enable_dns_rebinding_protection=True,
             allowed_hosts=names,

@@ -46,11 +46,13 @@ class Boss:
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.arguments: dict[str, Any] = {}
+        self.shown: list[bytes] = []
 
     async def __call__(self, asked: Asked) -> Reply:
         from anyio import to_thread
 
         self.turns += 1
+        self.shown = [one.data for one in asked.messages[0].attachments]
         turn = sum(one.role == "assistant" for one in asked.messages)
         if turn == 2:
             self.thinks.set()
@@ -123,6 +125,16 @@ def test_the_model_chooses_among_the_solvers_of_the_server(shell: Shell, boss: B
         ("known", "check it"),
         ("known", "check it"),
     ]
+
+
+def test_the_model_is_shown_the_files_of_the_problem(
+    shell: Shell, boss: Boss, tmp_path: Path
+) -> None:
+    image = b"GIF89a" + bytes(32)
+    (tmp_path / "a.gif").write_bytes(image)
+    files = ("--attach", str(tmp_path / "a.gif"))
+    shell.json("ask", "What is shown?", "--orchestrator", "model:boss", *files)
+    assert boss.shown == [image]
 
 
 def test_a_run_that_was_killed_goes_on_without_paying_again(shell: Shell, boss: Boss) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ from support import WAIT, Mode
 
 from atlas_mcp.core.errors import BadRequestError
 from atlas_mcp.evidence.sqlite import open_store
+from atlas_mcp.server.attachments import MAX_BYTES, MAX_TOGETHER
 from atlas_mcp.server.http import parse_address
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +33,25 @@ async def test_a_host_explores_over_http(tmp_path: Path, mode: Mode) -> None:
                 result = await client.call_tool("explore", {"problem": "P", "draws": 3})
                 assert result.structured_content is not None
                 assert result.structured_content["ledger"]["answers"][0]["count"] == 2
+
+
+async def test_the_largest_attachments_fit_into_a_request(tmp_path: Path) -> None:
+    port = free_port()
+    env = environment(tmp_path, **scripted_atlas(tmp_path))
+    command = atlas("serve", "--http", f"127.0.0.1:{port}")
+    image = b"GIF89a" + bytes(MAX_BYTES - 6)
+    uri = "data:image/gif;base64," + base64.b64encode(image).decode()
+    most = [uri] * (MAX_TOGETHER // MAX_BYTES)
+    async with serving(command, port, env=env, log=tmp_path / "log") as url:
+        with anyio.fail_after(WAIT):
+            async with Client(url) as client:
+                result = await client.call_tool("explore", {"problem": "P", "attachments": most})
+    assert not result.is_error
+    async with open_store(tmp_path / "evidence.db") as store:
+        (row,) = await store.problems()
+        problem = await store.problem(row.id)
+    assert problem is not None
+    assert [one.data for one in problem.attachments] == [image] * len(most)
 
 
 async def test_clients_that_connect_at_once_share_one_store(tmp_path: Path) -> None:
