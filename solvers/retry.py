@@ -96,6 +96,9 @@ class Lane:
     ) -> T:
         """Make the attempt, and again while it fails with what may pass.
 
+        Waiting for other calls to leave the lane is no fault of this one and puts its
+        deadline off.
+
         Raises:
             RetryLaterError: the attempts are used up, `repeatable` forbids another one, or
                 the wait for it would go past the deadline: then at once.
@@ -103,7 +106,7 @@ class Lane:
         """
         failed = 0
         while True:
-            await self._enter(deadline)
+            deadline = await self._enter(deadline)
             try:
                 return await attempt()
             except RetryLaterError as error:
@@ -117,12 +120,15 @@ class Lane:
                 self._gate.release()
             await self._rest(wait)
 
-    async def _enter(self, deadline: float) -> None:
+    async def _enter(self, deadline: float) -> float:
+        """Get a place on the lane; returns the deadline, put off by the wait for it."""
         while True:
             await self._held_back(deadline)
+            came = self._clock()
             await self._pass_gate()
+            deadline += self._clock() - came
             if self._clock() >= self._closed_until:
-                return
+                return deadline
             self._gate.release()
 
     async def _pass_gate(self) -> None:

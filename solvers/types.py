@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, TypeVar, cast, get_args
 import anyio
 
 from solvers.errors import FixSetupError
+from solvers.worktime import WorkTime
 
 Effort = Literal["low", "medium", "high", "max"]
 AnswerKind = Literal["auto", "choice", "number", "math", "code", "text"]
@@ -177,6 +178,7 @@ _ANY = 2**31
 
 @dataclass(slots=True)
 class _Slot:
+    time: WorkTime = field(default_factory=WorkTime)
     held: bool = True
 
 
@@ -188,13 +190,13 @@ class Slots:
         self._mine: ContextVar[_Slot | None] = ContextVar("slot", default=None)
 
     @asynccontextmanager
-    async def held(self) -> AsyncIterator[None]:
-        """Hold a slot, waiting for one if need be."""
+    async def held(self) -> AsyncIterator[WorkTime]:
+        """Hold a slot, waiting for one if need be, and time the work."""
         await self._free.acquire()
         slot = _Slot()
         before = self._mine.set(slot)
         try:
-            yield
+            yield slot.time
         finally:
             self._mine.reset(before)
             if slot.held:
@@ -204,8 +206,8 @@ class Slots:
     async def put_down(self) -> AsyncIterator[None]:
         """Give up the slot that this call holds, and take one again at the end.
 
-        A call that holds none is not affected. One that fails or is cancelled here does not
-        wait for a slot again.
+        Until then the call is not at work: its time stands still. A call that holds no slot
+        is not affected. One that fails or is cancelled here does not wait for a slot again.
         """
         slot = self._mine.get()
         if slot is None or not slot.held:
@@ -213,8 +215,9 @@ class Slots:
             return
         slot.held = False
         self._free.release()
-        yield
-        await self._free.acquire()
+        with slot.time.paused():
+            yield
+            await self._free.acquire()
         slot.held = True
 
 

@@ -7,7 +7,6 @@ the slots for all calls, the time limit and the meter. It stores nothing.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +23,16 @@ from solvers.errors import FixSetupError, SolverError
 from solvers.registry import SolverSpec
 from solvers.roster import Roster
 from solvers.types import Meter, Shared, Solver, SolveResult, WorstCase
+from solvers.worktime import WorkTime
 
 log = logging.getLogger(__name__)
 
 AUTO = "auto"
 MAX_TEXT = 200_000
 """The most characters that are kept of any text of a solver."""
+
+PATIENCE = 10
+"""A call may last so many times its limit, its waits for others and for a provider included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +57,10 @@ class Dispatcher:
         *,
         redact: Redactor,
         shared: Shared,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.roster = roster
         self._redact = redact
         self.shared = shared
-        self._clock = clock
         self._ready: dict[str, Ready] = {}
         self._making = anyio.Lock()
 
@@ -113,27 +114,28 @@ class Dispatcher:
     ) -> None:
         """Make one call and hand its evidence to `record`, whatever happens.
 
-        A cancelled call is recorded as cancelled, with what it had spent, and the
-        cancellation goes on.
+        The limit of a solver is on its time at work, which stands still while the call has put
+        its slot down; `PATIENCE` bounds the whole. A cancelled call is recorded as cancelled,
+        with what it had spent, and the cancellation goes on.
         """
         meter = Meter()
-        started: float | None = None
+        work: WorkTime | None = None
         status: Status = "cancelled"
         result: SolveResult | None = None
         fault: Fault | None = Fault(kind="cancelled", message="the call was cancelled")
         request = render(problem, call.choice, call.draw)
         try:
-            async with self.shared.slots.held():
-                started = self._clock()
+            async with self.shared.slots.held() as work:
                 on_start()
-                with anyio.move_on_after(ready.spec.max_seconds) as limit:
+                most = ready.spec.max_seconds
+                with anyio.move_on_after(PATIENCE * most) as whole, work.limited(most) as limit:
                     result = await ready.solver.solve(request, meter)
                     status, fault = result.status, _fault(result)
                 if limit.cancelled_caught:
-                    status = "timeout"
-                    fault = Fault(
-                        kind="timeout", message=f"no answer within {ready.spec.max_seconds:g} s"
-                    )
+                    status, fault = "timeout", _timeout(f"no answer within {most:g} s")
+                elif whole.cancelled_caught:
+                    waited = f"no answer within {PATIENCE * most:g} s, most of them in wait"
+                    status, fault = "timeout", _timeout(waited)
         except SolverError as error:
             status, fault = "failed", Fault(kind=error.kind, message=str(error))
         except Exception as error:  # a solver's own bug must not take the server down
@@ -143,7 +145,7 @@ class Dispatcher:
                 Fault(kind="crash", message=f"{type(error).__name__}: {error}"),
             )
         finally:
-            seconds = 0.0 if started is None else self._clock() - started
+            seconds = 0.0 if work is None else work.seconds
             record(self._evidence(call, status, result, fault, meter, seconds))
 
     def _evidence(
@@ -174,6 +176,10 @@ class Dispatcher:
 
     def _clean(self, text: str | None) -> str | None:
         return None if text is None else self._redact(text[:MAX_TEXT])
+
+
+def _timeout(message: str) -> Fault:
+    return Fault(kind="timeout", message=message)
 
 
 def _fault(result: SolveResult) -> Fault | None:
