@@ -119,8 +119,7 @@ def notices(spec: SolverSpec, today: date) -> tuple[str, ...]:
     """What a user should know of the model of an entry: its end, efforts that it lacks."""
     with _blaming(spec) as module:
         told = getattr(module, "notices", None)
-        found: tuple[str, ...] = told(spec, today) if told else ()
-        return found
+        return tuple(str(one) for one in told(spec, today)) if told else ()
 
 
 def offer(spec: SolverSpec) -> Offer:
@@ -131,7 +130,9 @@ def offer(spec: SolverSpec) -> Offer:
     """
     with _blaming(spec) as module:
         known = getattr(module, "offer", None)
-        found: Offer = known(spec) if known else UNKNOWN
+        found = known(spec) if known else UNKNOWN
+        if not isinstance(found, Offer):
+            raise TypeError("offer() returned no Offer")
         return found
 
 

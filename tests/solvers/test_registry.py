@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,12 +28,23 @@ MODULES = {
     "fails_when_asked": "def missing(spec): return spec.options['key']\n",
     "lacks_a_function": "def build(spec, shared): return None\n",
 }
+MISTAKEN = {
+    "offers_nonsense": GOOD + "def offer(spec): return {'price': 1}\n",
+    "fails_to_offer": GOOD + "def offer(spec): return 1 / 0\n",
+    "has_odd_notices": GOOD + "def notices(spec, today): return None\n",
+}
 
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another package, whose solvers are called what their modules are called."""
-    modules = {**MODULES, "good": GOOD, "sick": SICK, "lacks_a_package": "import no_such_package\n"}
+    modules = {
+        **MODULES,
+        **MISTAKEN,
+        "good": GOOD,
+        "sick": SICK,
+        "lacks_a_package": "import no_such_package\n",
+    }
     for name, source in modules.items():
         (tmp_path / f"outside_{name}.py").write_text(source)
     about = tmp_path / "outside-1.0.dist-info"
@@ -71,6 +84,30 @@ def test_a_module_that_fails_to_build_is_a_fault_of_the_set_up_with_its_cause() 
 def test_a_package_that_a_module_lacks_is_named() -> None:
     with pytest.raises(MissingPackageError, match=r"outside_lacks_a_package .*no_such_package"):
         build(spec_of("lacks_a_package"), Shared())
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("module", MISTAKEN)
+async def test_a_module_that_cannot_say_what_it_offers_is_unknown_and_still_solves(
+    module: str, settings: Settings
+) -> None:
+    roster = parse_roster({"solvers": {"theirs": {"api": module, "answers": ["42"]}}}, "the roster")
+    async with Client(create_server(settings, roster=roster)) as client:
+        read = await client.read_resource("atlas://solvers")
+        (row,) = json.loads(getattr(read.contents[0], "text", ""))["solvers"]
+        assert (row["usd_per_million"], row["notices"], row["missing"]) == (None, [], None)
+        assert not (await client.call_tool("explore", {"problem": "P"})).is_error
+
+
+def test_what_a_model_offers_is_told_without_its_sdk() -> None:
+    script = (
+        "import sys\n"
+        "from solvers.registry import SolverSpec, offer\n"
+        "assert offer(SolverSpec(name='a', api='anthropic', model='claude-opus-5-5')).price\n"
+        "assert offer(SolverSpec(name='o', api='openai', model='gpt-6.1-sol')).price\n"
+        "assert not {'anthropic', 'openai', 'numpy'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 @pytest.fixture
