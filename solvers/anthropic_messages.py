@@ -38,8 +38,9 @@ _FINISHES: dict[str, Finish] = {
 _UNREADABLE = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """What the SDK raises on a stream that is none, or whose events make no sense."""
 
-_PAUSES = 4
-"""How often a turn may be paused. Only a provider's own tools do that, and we offer none."""
+_PAUSES = 2
+"""How often a turn is sent that is paused, as often as its worst case counts. Only a provider's
+own tools pause one, and we offer none."""
 
 
 def build(spec: SolverSpec, shared: Shared) -> PromptedSolver:

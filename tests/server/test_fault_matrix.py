@@ -121,7 +121,7 @@ broken-answer  all        unparsed   unparsed          2     told     no readabl
 broken-answerx1 all       ok         -                 2     told     42
 surprise-tool  all        failed     broken_reply      1     told     called a tool where none was
 no-usage       all        ok         -                 1     unknown  42
-pause          anthropic  failed     broken_reply      4     told     paused again and again
+pause          anthropic  failed     broken_reply      2     told     paused again and again
 pausex1        anthropic  ok         -                 2     told     42
 
 # what an api or a whole reply does not suffer from
