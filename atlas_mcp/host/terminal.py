@@ -165,7 +165,10 @@ def _tokens(count: int | None) -> str:
 
 
 def _usd(amount: float | None) -> str:
-    return "unknown cost" if amount is None else f"${amount:.4f}"
+    if amount is None:
+        return "unknown cost"
+    # What was paid must not read as free.
+    return f"${max(amount, 1e-6):.6f}" if 0 < amount < 0.0001 else f"${amount:.4f}"
 
 
 def _calls(count: int | None) -> str:

@@ -104,3 +104,5 @@ def test_amounts_say_what_is_unknown() -> None:
     assert amount_words(Amounts(calls=1, tokens=9, usd=0.5, seconds=2.0)) == (
         "1 call, 9 tokens, $0.5000, 2.0 solver seconds"
     )
+    assert "$0.000023," in amount_words(Amounts(calls=1, tokens=9, usd=0.0000234, seconds=2.0))
+    assert "$0.0000," in amount_words(Amounts(calls=1, tokens=9, usd=0.0, seconds=2.0))
