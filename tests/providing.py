@@ -20,6 +20,8 @@ from solvers.types import Shared, Slots, Solver, SolveRequest
 APIS = ("anthropic", "openai", "chat")
 KEY_ENV = "TEST_PROVIDER_KEY"
 KEY = "test-key-0123456789"
+MODEL = "smollm2-135m"
+"""The smallest of the embedded models."""
 PRICE = {"input": 1.0, "output": 10.0}
 
 

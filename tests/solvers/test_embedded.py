@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +15,7 @@ import anyio
 import pytest
 from anyio import from_thread
 from anyio.lowlevel import current_token
+from providing import MODEL
 from support import PATIENCE
 from xllamacpp import Server
 
@@ -34,7 +34,6 @@ from solvers.errors import (
 )
 from solvers.llama import Engine, Turn
 from solvers.model import Message, ModelReply
-from solvers.pulling import pull
 from solvers.registry import SolverSpec
 from solvers.tools.arithmetic import ArithmeticFault, evaluate
 from solvers.types import (
@@ -47,24 +46,8 @@ from solvers.types import (
     SolveResult,
     Usage,
 )
-from solvers.weights import present
 
 pytestmark = pytest.mark.anyio
-
-MODEL = "smollm2-135m"
-
-
-@pytest.fixture(scope="module")
-def folder() -> Path:
-    """Where the weights are, fetched if need be."""
-    named = os.environ.get("ATLAS_MODELS_FOLDER", "~/.cache/atlas-mcp/models")
-    folder = Path(named).expanduser()
-    if not present(MODEL, folder):
-        try:
-            pull(MODEL, folder)
-        except FixSetupError as error:
-            pytest.skip(f"the weights of {MODEL} cannot be had: {error}")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,40 +10,25 @@ from typing import Any
 import anyio
 import pytest
 from orchestrating import work
+from providing import MODEL
 from support import PATIENCE, Connect
 
 from atlas_mcp.host.explore_tool import Candidate, ExploreTool
 from atlas_mcp.host.final_answer import SCHEMA
 from atlas_mcp.host.orchestrator import Explore
 from solvers.embedded_model import grammar
-from solvers.errors import FixRequestError, FixSetupError
+from solvers.errors import FixRequestError
 from solvers.model import LanguageModel, Message, ModelRequest, ToolResult, ToolSpec
-from solvers.pulling import pull
 from solvers.registry import SolverSpec, build_model
 from solvers.types import Attachment, Meter, Shared
-from solvers.weights import present
 
 pytestmark = pytest.mark.anyio
 
-MODEL = "smollm2-135m"
 TOOL = ExploreTool(
     base=Explore(),
     candidates=(Candidate(name="s0", calls=8), Candidate(name='odd"\\', calls=8)),
     instructs=True,
 )
-
-
-@pytest.fixture(scope="module")
-def folder() -> Path:
-    """Where the weights are, fetched if need be."""
-    named = os.environ.get("ATLAS_MODELS_FOLDER", "~/.cache/atlas-mcp/models")
-    folder = Path(named).expanduser()
-    if not present(MODEL, folder):
-        try:
-            pull(MODEL, folder)
-        except FixSetupError as error:
-            pytest.skip(f"the weights of {MODEL} cannot be had: {error}")
-    return folder
 
 
 @pytest.fixture
