@@ -1,0 +1,72 @@
+"""What was run, read back from Inspect's logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from inspect_ai.log import EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
+
+from atlas_mcp.bench.folder import Folder
+from atlas_mcp.bench.inspecting import Asking
+from atlas_mcp.core.errors import BadRequestError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One question, answered once by one method.
+
+    `right` is None where nobody could grade, `first_right` is the same for the first call
+    alone. The other figures as in `answering.Answered`.
+    """
+
+    item: str
+    epoch: int
+    right: bool | None
+    first_right: bool | None
+    answered: bool
+    calls: int
+    missing: int
+    failed: int
+    tokens: int | None
+    usd: float | None
+    seconds: float
+
+
+def read(folder: Folder) -> dict[Asking, list[Row]]:
+    """All results by who was asked; of a question that was run again, the latest. Blocks.
+
+    Raises:
+        BadRequestError: nothing was run to its end.
+    """
+    found: dict[Asking, dict[tuple[str, int], Row]] = {}
+    logs = list_eval_logs(str(folder.logs), descending=False) if folder.logs.is_dir() else []
+    for log in logs:
+        args = read_eval_log(log, header_only=True).plan.steps[0].params
+        asking = Asking(**{name: args[name] for name in Asking.__slots__ if name in args})
+        rows = found.setdefault(asking, {})
+        for sample in read_eval_log_samples(log, all_samples_required=False):
+            rows.update({(row.item, row.epoch): row for row in _rows(sample)})
+    if not any(found.values()):
+        raise BadRequestError(f"{folder.path} holds no finished question yet")
+    return {asking: list(rows.values()) for asking, rows in found.items() if rows}
+
+
+def _rows(sample: EvalSample) -> Iterator[Row]:
+    """The row of a sample, if it was graded or at least could have been."""
+    for score in (sample.scores or {}).values():
+        kept = score.metadata or {}
+        if sample.error is None and "calls" in kept:
+            yield Row(
+                item=str(sample.id),
+                epoch=sample.epoch,
+                right=kept["right"],
+                first_right=kept["first_right"],
+                answered=kept["answer"] is not None,
+                calls=kept["calls"],
+                missing=kept["missing"],
+                failed=kept["failed"],
+                tokens=kept["tokens"],
+                usd=kept["usd"],
+                seconds=kept["seconds"],
+            )

@@ -1,0 +1,38 @@
+"""A suite: items to be answered, how each is graded, and who may answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from solvers.recording import Recording
+from solvers.types import AnswerKind
+
+Grading = Literal["gold", "recorded", "reasoning-gym"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One question. `facts` is what its grading needs beside `gold`, as plain JSON."""
+
+    id: str
+    text: str
+    gold: str = ""
+    answer_kind: AnswerKind = "auto"
+    grading: Grading = "gold"
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """The items, and the recorded `arms` that answer them, by the name of the solver that each is.
+
+    Without arms the user's roster answers, and `solver` None leaves the choice to the server.
+    `notes` tell the user what was left out or decided, and why.
+    """
+
+    items: tuple[Item, ...]
+    arms: Mapping[str, tuple[Recording, ...]] = field(default_factory=dict)
+    solver: str | None = None
+    notes: tuple[str, ...] = ()

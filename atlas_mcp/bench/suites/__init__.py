@@ -1,0 +1,1 @@
+"""The suites. Each module offers `load(argument, solver, grading) -> Suite`."""

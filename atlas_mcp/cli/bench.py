@@ -1,0 +1,247 @@
+"""`atlas-mcp bench`: compare methods on a suite, with a model or on recorded answers."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from atlas_mcp.cli.options import (
+    add_json,
+    add_roster,
+    command,
+    command_group,
+    print_json,
+    settings,
+)
+from atlas_mcp.core.errors import AtlasError, BadRequestError, SetupError
+from solvers.types import EFFORTS
+
+if TYPE_CHECKING:
+    from atlas_mcp.bench.folder import Folder
+    from atlas_mcp.bench.inspecting import Asking
+    from atlas_mcp.bench.suite import Suite
+    from atlas_mcp.settings import Settings
+
+OUT = Path("atlas-bench")
+
+
+def add_command(commands: Any) -> None:
+    verbs = command_group(commands, "bench", "compare methods on a benchmark")
+    listing = command(verbs, "list", _list, "show the suites and methods, or the arms of a pool")
+    listing.add_argument("suite", nargs="?", metavar="pool:DIR", help="a pool, to show its arms")
+    add_json(listing)
+    _add_run(command(verbs, "run", _run, "run methods on a suite; goes on where it was cut off"))
+    report = command(verbs, "report", _report, "compare what was run, with intervals and tests")
+    report.add_argument("dir", type=Path, nargs="?", default=OUT, metavar="DIR")
+    report.add_argument("--file", type=Path, metavar="FILE", help="write the Markdown there")
+    report.add_argument(
+        "--figure", type=Path, metavar="FILE", help="draw accuracy over calls (.png or .svg)"
+    )
+    add_json(report)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("suite", metavar="SUITE", help="see `atlas-mcp bench list`")
+    parser.add_argument(
+        "--method", action="append", required=True, metavar="M", help="may be given several times"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N questions only")
+    parser.add_argument("--epochs", type=int, default=1, metavar="E", help="times each is asked")
+    add_roster(parser)
+    parser.add_argument("--solver", metavar="NAME", help="solver to ask; of a pool, the arm")
+    parser.add_argument(
+        "--greedy-solver", metavar="NAME", help="solver that does not sample, for method greedy"
+    )
+    parser.add_argument("--effort", choices=EFFORTS, default="medium")
+    parser.add_argument("--strategy", default="direct", metavar="NAME")
+    parser.add_argument("--grading", choices=("gold", "recorded"), help="of a pool")
+    parser.add_argument(
+        "--out", type=Path, default=OUT, metavar="DIR", help=f"results (default: {OUT})"
+    )
+    add_json(parser)
+
+
+# --- list
+
+
+def _list(args: argparse.Namespace) -> int:
+    from atlas_mcp.bench.methods import METHODS, method
+    from atlas_mcp.bench.registry import SUITES, load
+
+    if args.suite:
+        arms = {name: len(rows) for name, rows in load(args.suite).arms.items()}
+        if args.json:
+            print_json({"arms": arms})
+        else:
+            print(*(f"{count:7,}  {name}" for name, count in arms.items()), sep="\n")
+        return 0
+    suites = {f"{name}{one.argument}": one.about for name, one in SUITES.items()}
+    methods = {name: method(example).budget for name, (_, _, example) in METHODS.items()}
+    if args.json:
+        print_json({"suites": suites, "methods": methods})
+        return 0
+    print("suites")
+    print(*(f"  {name:24}{about}" for name, about in suites.items()), sep="\n")
+    print("methods, with what the budget of an example means")
+    print(*(f"  {name:24}{budget}" for name, budget in methods.items()), sep="\n")
+    return 0
+
+
+# --- run
+
+
+def _run(args: argparse.Namespace) -> int:
+    _need_inspect()
+    for name in ("limit", "epochs"):
+        if (value := getattr(args, name)) is not None and value < 1:
+            raise BadRequestError(f"--{name} must be at least 1")
+    from atlas_mcp.bench.folder import Folder
+    from atlas_mcp.bench.registry import load
+    from atlas_mcp.bench.running import Plan, run
+    from atlas_mcp.server.app import create_server
+
+    suite = _located(args.suite)
+    loaded = load(suite, solver=args.solver, grading=args.grading)
+    asking = _asking(args, loaded)
+    folder = Folder(args.out)
+    folder.sort(suite, args.grading)
+    for note in loaded.notes:
+        print(f"note: {note}", file=sys.stderr)
+    plan = Plan(
+        suite=suite,
+        grading=args.grading,
+        asking=asking,
+        limit=args.limit,
+        epochs=args.epochs,
+    )
+    counter = _Counter(min(args.limit or len(loaded.items), len(loaded.items)) * args.epochs)
+    server = create_server(_settings(args, loaded, asking, folder))
+    with redirect_stdout(sys.stderr):  # Inspect talks too
+        done = run(plan, loaded, folder, server, counter.graded)
+    if args.json:
+        _print_results(args.out)
+    else:
+        print(f"done; the report: atlas-mcp bench report {args.out}")
+    if not done.complete:
+        raise AtlasError(
+            f"some questions could not be run ({done.error or 'see the logs'}); "
+            "the same command tries them again"
+        )
+    return 0
+
+
+def _need_inspect() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("inspect_ai") is None:
+        raise SetupError("benchmarks need Inspect AI: pip install 'atlas-mcp[bench]'")
+
+
+def _located(suite: str) -> str:
+    """The suite with a pool's folder in full, so that it is the same from any folder."""
+    kind, colon, where = suite.partition(":")
+    if kind != "pool" or not where:
+        return suite
+    return f"{kind}{colon}{Path(where).expanduser().absolute()}"
+
+
+def _asking(args: argparse.Namespace, loaded: Suite) -> tuple[Asking, ...]:
+    from atlas_mcp.bench.inspecting import Asking
+    from atlas_mcp.bench.methods import method
+
+    chosen = [method(name) for name in dict.fromkeys(args.method)]
+    if any(one.greedy for one in chosen) and not args.greedy_solver:
+        raise BadRequestError(
+            "method greedy needs a solver that does not sample: name it with --greedy-solver, "
+            "or use method single"
+        )
+    return tuple(
+        Asking(
+            method=one.name,
+            solver=args.greedy_solver if one.greedy else loaded.solver,
+            effort=args.effort,
+            strategy=args.strategy,
+        )
+        for one in chosen
+    )
+
+
+def _settings(
+    args: argparse.Namespace, loaded: Suite, asking: tuple[Asking, ...], folder: Folder
+) -> Settings:
+    """The user's settings on the store of this run. What is replayed costs nothing, so is uncapped.
+
+    Raises:
+        BadRequestError: the cap on calls is below what a method needs.
+    """
+    from atlas_mcp.bench.methods import method
+    from atlas_mcp.bench.replaying import write_roster
+
+    chosen = settings(args).model_copy(update={"store": folder.store})
+    if loaded.arms:
+        names = [one.solver for one in asking if one.solver]
+        roster = write_roster(folder.replay, loaded, names, args.epochs)
+        free = {name: None for name in type(chosen).model_fields if name.startswith("max_")}
+        return chosen.model_copy(update={"roster": roster, **free})
+    cap = chosen.max_calls_per_problem
+    for one in asking:
+        if cap is not None and method(one.method).calls > cap:
+            raise BadRequestError(
+                f"method {one.method} may need more calls than the cap of {cap} for one problem: "
+                "raise ATLAS_MAX_CALLS_PER_PROBLEM"
+            )
+    return chosen
+
+
+class _Counter:
+    """Says on standard error how far each method is; what was there before is not counted."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done: dict[str, int] = {}
+
+    def graded(self, method: str, item: str, epoch: int, right: bool | None) -> None:
+        self._done[method] = self._done.get(method, 0) + 1
+        verdict = "not graded" if right is None else "right" if right else "wrong"
+        print(
+            f"{method}  {self._done[method]} of at most {self._total}  {item}  epoch {epoch}  {verdict}",
+            file=sys.stderr,
+        )
+
+
+# --- report
+
+
+def _report(args: argparse.Namespace) -> int:
+    _need_inspect()
+    from atlas_mcp.bench.folder import Folder
+    from atlas_mcp.bench.report import markdown, summarise
+    from atlas_mcp.bench.results import read
+
+    folder = Folder(args.dir)
+    sort = folder.known()
+    found = summarise(read(folder))
+    if args.figure is not None:
+        from atlas_mcp.bench.figure import draw
+
+        draw(found, sort.suite, args.figure)
+    text = markdown(found, sort.suite)
+    if args.file is not None:
+        args.file.write_text(text, "utf-8")
+    if args.json:
+        print_json(asdict(found))
+    elif args.file is None:
+        print(text)
+    return 0
+
+
+def _print_results(out: Path) -> None:
+    from atlas_mcp.bench.folder import Folder
+    from atlas_mcp.bench.report import summarise
+    from atlas_mcp.bench.results import read
+
+    print_json(asdict(summarise(read(Folder(out)))))
