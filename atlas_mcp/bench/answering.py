@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 from mcp.client import Client
 
 from atlas_mcp.bench.methods import Method
 from atlas_mcp.host import transcript
-from atlas_mcp.host.orchestrator import Explore, Outcome, Task
-from atlas_mcp.host.replies import Capsule
+from atlas_mcp.host.orchestrator import Explore, Outcome, Progress, Task
 from atlas_mcp.host.running import run
 from solvers.types import AnswerKind
 
@@ -33,8 +35,9 @@ class Question:
 class Answered:
     """What a method made of a question.
 
-    `first` is the answer of its first call alone. `calls` were answered by a solver or failed
-    there, `missing` are draws that a pool does not hold. None is unknown.
+    `first` is the answer of its first call alone. `calls`, and what they spent, are all that were
+    made, those included that failed or were lost in a kill; `missing` are draws that a pool does
+    not hold. None is unknown.
     """
 
     answer: str | None
@@ -45,12 +48,18 @@ class Answered:
     failed: int
     tokens: int | None
     usd: float | None
-    seconds: float
+    seconds: float | None
     problem_id: str
 
 
 async def answer(
-    client: Client, question: Question, method: Method, explore: Explore, folder: Path
+    client: Client,
+    question: Question,
+    method: Method,
+    explore: Explore,
+    folder: Path,
+    *,
+    replays: bool = False,
 ) -> Answered:
     """Let a method work on a question, from where an earlier run of it was cut off.
 
@@ -60,46 +69,64 @@ async def answer(
         BudgetError: the server's caps allow no call at all.
         RefusedError: the server refused the first call, or the conclusion.
     """
-    path = folder / f"{hashlib.sha256(f'{question}'.encode()).hexdigest()[:24]}.json"
+    start = await anyio.to_thread.run_sync(_start, question, folder, replays)
     task = Task(
         text=question.text,
         answer_kind=question.answer_kind,
-        scope=question.scope,
+        scope=start.scope,
         max_calls=method.calls,
     )
-    before = transcript.read(path) if path.exists() else None
     # The record is never marked as ended: whoever asks again is given the same end for nothing.
-    record = transcript.Transcript(path, task, made_by={"method": method.name})
+    record = transcript.Transcript(start.path, task, made_by={"method": method.name})
     outcome = await run(
         client,
         task,
         method.make(explore, question.answer_kind),
-        progress=before and before.progress,
+        progress=start.progress,
         keep=record.keep,
     )
-    return _answered(outcome)
+    return _answered(outcome, replays)
 
 
-def _answered(outcome: Outcome) -> Answered:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    scope: str
+    path: Path
+    progress: Progress | None
+
+
+def _start(question: Question, folder: Path, replays: bool) -> _Start:
+    """Where a question stands, or a scope of its own for a new start.
+
+    A call that was lost in a kill takes its draw with it. A pool has no draw to replace it, and
+    costs nothing, so what was cut off in the middle of its calls is replayed from the beginning.
+    """
+    for attempt in count(1):
+        scope = question.scope if attempt == 1 else f"{question.scope}/{attempt}"
+        name = hashlib.sha256(json.dumps([scope, question.text]).encode()).hexdigest()[:24]
+        path = folder / f"{name}.json"
+        progress = transcript.read(path).progress if path.exists() else None
+        if not (replays and progress and progress.outstanding):
+            return _Start(scope=scope, path=path, progress=progress)
+    raise AssertionError("there is always a further attempt")
+
+
+def _answered(outcome: Outcome, replays: bool) -> Answered:
     drawn = sorted(outcome.evidence, key=lambda one: one.draw)
-    paid = [one for one in drawn if not _missed(one)]
-    spent = outcome.purse.solvers
+    missing = sum((one.error or "").partition(":")[0] == MISS for one in drawn)
+    ledger = outcome.ledger  # it counts calls that were lost in a kill too
     return Answered(
         answer=outcome.answer,
         first=drawn[0].answer if drawn else None,
         because=outcome.because,
-        calls=len(paid),
-        missing=len(drawn) - len(paid),
-        failed=sum(one.status not in ("ok", "unparsed") for one in paid),
-        tokens=spent.tokens,
-        usd=spent.usd,
-        seconds=outcome.seconds,
+        calls=ledger.asked - missing,
+        missing=missing,
+        failed=ledger.failed - missing,
+        tokens=ledger.spent.tokens,
+        usd=ledger.spent.usd,
+        seconds=None if replays else outcome.seconds,  # a replay takes no time of a model's
         problem_id=outcome.problem_id,
     )
-
-
-def _missed(one: Capsule) -> bool:
-    return (one.error or "").partition(":")[0] == MISS
 
 
 def as_plain(answered: Answered) -> Mapping[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ from atlas_mcp.bench.grading import grade
 from atlas_mcp.bench.lending import with_client
 from atlas_mcp.bench.methods import method as named
 from atlas_mcp.bench.replaying import solver_of, write_roster
+from atlas_mcp.bench.rows import Asking
 from atlas_mcp.bench.suite import Item, Suite
 from atlas_mcp.host.connection import Target as Server
 from atlas_mcp.host.connection import spawned
@@ -42,16 +42,6 @@ class Told(Protocol):
 
 
 TOLD: ContextVar[Told | None] = ContextVar("told", default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """A method with the solver that it asks, and how."""
-
-    method: str
-    solver: str | None = None
-    effort: str = "medium"
-    strategy: str = "direct"
 
 
 @task
@@ -138,7 +128,8 @@ def host(
             strategy=strategy,
         )
         found = await with_client(
-            lambda client: answer(client, question, chosen, explore, folder.runs), server
+            lambda client: answer(client, question, chosen, explore, folder.runs, replays=replays),
+            server,
         )
         state.store.set(KEPT, {"method": method, **as_plain(found)})
         state.output.completion = found.answer or ""

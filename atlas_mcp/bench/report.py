@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from atlas_mcp.bench.inspecting import Asking
-from atlas_mcp.bench.results import Row
+from atlas_mcp.bench.rows import Asking, Row
 from atlas_mcp.bench.statistics import Estimate, bootstrap_mean, mcnemar, wilson
 
 SEED = 20_263
@@ -31,7 +30,7 @@ class Standing:
     calls: float
     tokens: float | None
     usd: float | None
-    seconds: float
+    seconds: float | None
     abstained: int
     ungraded: int
     failed_calls: int
@@ -63,7 +62,7 @@ class Summary:
 
 
 def summarise(found: Mapping[Asking, Sequence[Row]]) -> Summary:
-    """Count everything, baselines first, then by calls."""
+    """Count everything, methods with fewest calls first."""
     named = {_label(asking, found): rows for asking, rows in found.items()}
     standings = [_standing(name, rows) for name, rows in named.items()]
     standings.sort(key=lambda one: (one.calls, one.method))
@@ -90,7 +89,7 @@ def _standing(method: str, rows: Sequence[Row]) -> Standing:
         calls=_mean([row.calls for row in rows]) or 0.0,
         tokens=_mean([row.tokens for row in rows]),
         usd=_mean([row.usd for row in rows]),
-        seconds=_mean([row.seconds for row in rows]) or 0.0,
+        seconds=_mean([row.seconds for row in rows]),
         abstained=sum(not row.answered for row in rows),
         ungraded=sum(row.right is None for row in rows),
         failed_calls=sum(row.failed for row in rows),
@@ -198,7 +197,7 @@ def _standing_cells(one: Standing) -> tuple[str, ...]:
         f"{one.calls:.2f}",
         "?" if one.tokens is None else f"{one.tokens:,.1f}",
         "?" if one.usd is None else f"{one.usd:.5f}",
-        f"{one.seconds:.2f}",
+        "?" if one.seconds is None else f"{one.seconds:.2f}",
     )
 
 

@@ -3,34 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from inspect_ai.log import EvalSample, list_eval_logs, read_eval_log, read_eval_log_samples
 
 from atlas_mcp.bench.folder import Folder
-from atlas_mcp.bench.inspecting import Asking
+from atlas_mcp.bench.rows import Asking, Row
 from atlas_mcp.core.errors import BadRequestError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One question, answered once by one method.
-
-    `right` is None where nobody could grade, `first_right` is the same for the first call
-    alone. The other figures as in `answering.Answered`.
-    """
-
-    item: str
-    epoch: int
-    right: bool | None
-    first_right: bool | None
-    answered: bool
-    calls: int
-    missing: int
-    failed: int
-    tokens: int | None
-    usd: float | None
-    seconds: float
 
 
 def read(folder: Folder) -> dict[Asking, list[Row]]:

@@ -10,8 +10,9 @@ from inspect_ai import eval_set
 from inspect_ai.log import EvalLog
 
 from atlas_mcp.bench.folder import Folder
-from atlas_mcp.bench.inspecting import TOLD, Asking, Told, built
+from atlas_mcp.bench.inspecting import TOLD, Told, built
 from atlas_mcp.bench.lending import lent
+from atlas_mcp.bench.rows import Asking
 from atlas_mcp.bench.suite import Suite
 from atlas_mcp.host.connection import Target
 

@@ -46,7 +46,7 @@ def mcnemar(first_only: int, second_only: int) -> float:
     """
     n, least = first_only + second_only, min(first_only, second_only)
     tail = sum(math.comb(n, one) for one in range(least + 1))
-    return min(1.0, 2 * tail / 2**n)
+    return min(2 * tail, 1 << n) / (1 << n)
 
 
 def bootstrap_mean(values: Sequence[float], *, seed: int, resamples: int = RESAMPLES) -> Estimate:

@@ -22,7 +22,7 @@ from solvers.types import EFFORTS
 
 if TYPE_CHECKING:
     from atlas_mcp.bench.folder import Folder
-    from atlas_mcp.bench.inspecting import Asking
+    from atlas_mcp.bench.rows import Asking
     from atlas_mcp.bench.suite import Suite
     from atlas_mcp.settings import Settings
 
@@ -150,8 +150,8 @@ def _located(suite: str) -> str:
 
 
 def _asking(args: argparse.Namespace, loaded: Suite) -> tuple[Asking, ...]:
-    from atlas_mcp.bench.inspecting import Asking
     from atlas_mcp.bench.methods import method
+    from atlas_mcp.bench.rows import Asking
 
     chosen = [method(name) for name in dict.fromkeys(args.method)]
     if any(one.greedy for one in chosen) and not args.greedy_solver:
@@ -207,10 +207,8 @@ class _Counter:
     def graded(self, method: str, item: str, epoch: int, right: bool | None) -> None:
         self._done[method] = self._done.get(method, 0) + 1
         verdict = "not graded" if right is None else "right" if right else "wrong"
-        print(
-            f"{method}  {self._done[method]} of at most {self._total}  {item}  epoch {epoch}  {verdict}",
-            file=sys.stderr,
-        )
+        count = f"{self._done[method]} of at most {self._total}"
+        print(f"{method}  {count}  {item}  epoch {epoch}  {verdict}", file=sys.stderr)
 
 
 # --- report

@@ -11,13 +11,13 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 from atlas_mcp.bench.grading import agreement
 from atlas_mcp.bench.suite import Item, Suite
 from atlas_mcp.core.errors import BadRequestError
 from solvers.recording import Pool, Question, Recording, read_pool
-from solvers.types import AnswerKind
+from solvers.types import ANSWER_KINDS
 
 
 def load(argument: str, solver: str | None, grading: str | None) -> Suite:
@@ -93,13 +93,12 @@ def _askable(pool: Pool, answered: Container[str]) -> tuple[list[Question], list
 
 def _item(question: Question, rows: Sequence[Recording], grading: str | None) -> Item:
     recorded = grading == "recorded" or (grading is None and not question.gold)
-    kind = question.meta.get("answer_kind")
-    known: AnswerKind = kind if kind in get_args(AnswerKind) else "auto"
+    kind: Any = question.meta.get("answer_kind")
     return Item(
         id=question.question_id,
         text=question.question,
         gold=question.gold or "",
-        answer_kind=known,
+        answer_kind=kind if kind in ANSWER_KINDS else "auto",
         grading="recorded" if recorded else "gold",
         facts={"verdicts": _verdicts(rows)} if recorded else {},
     )
