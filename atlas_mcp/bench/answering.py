@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,6 +17,7 @@ from mcp.client import Client
 from atlas_mcp.bench.methods import Method
 from atlas_mcp.host import transcript
 from atlas_mcp.host.orchestrator import Explore, Outcome, Progress, Task
+from atlas_mcp.host.replies import Capsule
 from atlas_mcp.host.running import run
 from solvers.types import AnswerKind
 
@@ -85,7 +87,7 @@ async def answer(
         progress=start.progress,
         keep=record.keep,
     )
-    return _answered(outcome, replays)
+    return await _answered(client, outcome, replays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +113,13 @@ def _start(question: Question, folder: Path, replays: bool) -> _Start:
     raise AssertionError("there is always a further attempt")
 
 
-def _answered(outcome: Outcome, replays: bool) -> Answered:
+async def _answered(client: Client, outcome: Outcome, replays: bool) -> Answered:
     drawn = sorted(outcome.evidence, key=lambda one: one.draw)
     missing = sum((one.error or "").partition(":")[0] == MISS for one in drawn)
     ledger = outcome.ledger  # it counts calls that were lost in a kill too
     return Answered(
-        answer=outcome.answer,
-        first=drawn[0].answer if drawn else None,
+        answer=await _whole(client, outcome.answer, drawn),
+        first=await _full(client, drawn[0]) if drawn else None,
         because=outcome.because,
         calls=ledger.asked - missing,
         missing=missing,
@@ -127,6 +129,29 @@ def _answered(outcome: Outcome, replays: bool) -> Answered:
         seconds=None if replays else outcome.seconds,  # a replay takes no time of a model's
         problem_id=outcome.problem_id,
     )
+
+
+_CUT = re.compile(r"… \[(\d+) characters\]$")
+
+
+async def _whole(client: Client, answer: str | None, drawn: Sequence[Capsule]) -> str | None:
+    """The answer as a solver gave it, where the server's reply had it cut."""
+    cut = _CUT.search(answer or "")
+    if answer is None or cut is None:
+        return answer
+    for one in drawn:
+        full = await _full(client, one)
+        if full and len(full) == int(cut[1]) and full.startswith(answer[: cut.start()]):
+            return full
+    return answer
+
+
+async def _full(client: Client, one: Capsule) -> str | None:
+    if one.answer is None or not _CUT.search(one.answer):
+        return one.answer
+    reply = await client.read_resource(f"atlas://evidence/{one.id}")
+    found: str | None = json.loads(getattr(reply.contents[0], "text", "{}")).get("answer")
+    return found
 
 
 def as_plain(answered: Answered) -> Mapping[str, Any]:

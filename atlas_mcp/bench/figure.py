@@ -21,7 +21,7 @@ def draw(found: Summary, suite: str, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise SetupError("figures need matplotlib: pip install 'atlas-mcp[bench]'") from error
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(8, 6), layout="constrained")
     axes = figure.add_subplot()
     for one in found.standings:
         if one.accuracy is not None:
@@ -40,6 +40,6 @@ def draw(found: Summary, suite: str, path: Path) -> None:
     )
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside lower center", ncols=2, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)

@@ -152,23 +152,14 @@ def _difference(
 
 def markdown(found: Summary, suite: str) -> str:
     """The report as Markdown."""
-    return "\n".join(
-        [
-            f"# {suite}",
-            "",
-            *_table(_STANDING, [_standing_cells(one) for one in found.standings]),
-            "",
-            _HOW_METHODS,
-            *_remarks(found.standings),
-            "",
-            "## Differences on the same questions",
-            "",
-            *_table(_DIFFERENCE, [_difference_cells(one) for one in found.differences]),
-            "",
-            _HOW_PAIRS,
-            "",
-        ]
-    )
+    lines = [f"# {suite}", ""]
+    lines += _table(_STANDING, [_standing_cells(one) for one in found.standings])
+    lines += ["", _HOW_METHODS, *_remarks(found.standings), ""]
+    if found.differences:
+        lines += ["## Differences on the same questions", ""]
+        lines += _table(_DIFFERENCE, [_difference_cells(one) for one in found.differences])
+        lines += ["", _HOW_PAIRS, ""]
+    return "\n".join(lines)
 
 
 _HOW_METHODS = (

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from inspect_ai import eval_set
-from inspect_ai.log import EvalLog
+from inspect_ai.log import EvalLog, read_eval_log_sample_summaries
 
 from atlas_mcp.bench.folder import Folder
 from atlas_mcp.bench.inspecting import TOLD, Told, built
@@ -76,4 +76,12 @@ def _telling(told: Told) -> Iterator[None]:
 
 
 def _first_error(logs: Sequence[EvalLog]) -> str | None:
-    return next((log.error.message for log in logs if log.error is not None), None)
+    told = (log.error.message for log in logs if log.error is not None)
+    summaries = (
+        one.error
+        for log in logs
+        if log.status != "success"
+        for one in read_eval_log_sample_summaries(log.location)
+        if one.error
+    )
+    return next(summaries, None) or next(told, None)

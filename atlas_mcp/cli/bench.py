@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
@@ -122,15 +123,15 @@ def _run(args: argparse.Namespace) -> int:
     server = create_server(_settings(args, loaded, asking, folder))
     with redirect_stdout(sys.stderr):  # Inspect talks too
         done = run(plan, loaded, folder, server, counter.graded)
+    if not done.complete:
+        raise AtlasError(
+            f"not all questions could be run ({done.error or 'see the logs'}); "
+            "the same command goes on"
+        )
     if args.json:
         _print_results(args.out)
     else:
-        print(f"done; the report: atlas-mcp bench report {args.out}")
-    if not done.complete:
-        raise AtlasError(
-            f"some questions could not be run ({done.error or 'see the logs'}); "
-            "the same command tries them again"
-        )
+        print(f"done; the report: atlas-mcp bench report {shlex.quote(str(args.out))}")
     return 0
 
 

@@ -20,7 +20,7 @@ import pytest
 from shell import ATLAS, WAIT, Shell, told
 
 from atlas_mcp.explore.ledger import leader_probability
-from solvers.recording import read_pool
+from solvers.recording import Question, Recording, read_pool, write_pool
 
 pytestmark = pytest.mark.skipif(
     find_spec("inspect_ai") is None, reason="needs Inspect AI: pip install 'atlas-mcp[bench]'"
@@ -208,6 +208,31 @@ def test_a_recorded_verdict_grades_where_there_is_no_gold_answer(
     found = benchmark(shell, f"pool:{folder}", *options)["single"]
     assert found["accuracy"]["value"] == 1.0
     assert 1 <= found["ungraded"] < 8  # other epochs draw the answer without a verdict first
+
+
+def test_a_long_answer_is_graded_whole(shell: Shell, tmp_path: Path) -> None:
+    begin = "print(1)\n" * 300
+    answers = [begin + "wrong", begin + "right!"]
+    write_pool(
+        tmp_path / "long",
+        [Question(question_id=f"q{n}", question=f"Program {n}?") for n in (0, 1)],
+        [
+            Recording(question_id=f"q{n}", model="m", answer=answers[n], correct=n == 1)
+            for n in (0, 1)
+        ],
+    )
+    found = benchmark(shell, f"pool:{tmp_path / 'long'}", "--method", "single")["single"]
+    assert (found["accuracy"]["value"], found["ungraded"]) == (0.5, 0)
+
+
+def test_a_question_that_cannot_be_run_is_told_with_its_reason(shell: Shell) -> None:
+    out = str(shell.folder / "out")
+    options = ("--method", "single", "--solver", "nobody", "--limit", "2", "--out", out)
+    done = shell("bench", "run", "gsm8k-sample", *options)
+    assert done.returncode == 1
+    assert "not all questions could be run" in done.stderr
+    assert "nobody" in done.stderr
+    assert done.stdout == ""
 
 
 def test_inspect_finds_the_task_by_itself(shell: Shell, pool: Path) -> None:
