@@ -44,6 +44,7 @@ def run(plan: Plan, loaded: Suite, folder: Folder, target: Target, told: Told) -
 
     Raises:
         ConnectionFailedError: the server cannot be reached.
+        KeyboardInterrupt: the user stopped it; what was found is kept.
     """
     tasks = [built(loaded, plan.suite, plan.grading, one, folder, None) for one in plan.asking]
     with lent(target), _telling(told):
@@ -63,6 +64,8 @@ def run(plan: Plan, loaded: Suite, folder: Folder, target: Target, told: Told) -
             log_realtime=False,
             ctl_server=False,
         )
+    if len(logs) < len(tasks):  # what Inspect makes of Ctrl-C
+        raise KeyboardInterrupt
     return Done(complete=complete, error=_first_error(logs))
 
 

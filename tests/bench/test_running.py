@@ -156,6 +156,32 @@ def test_a_killed_run_goes_on_and_pays_nothing_twice(shell: Shell) -> None:
 
 
 @pytest.mark.slow
+def test_ctrl_c_is_told_as_such_and_not_as_the_end(shell: Shell) -> None:
+    shell.roster('[solvers.slow]\napi = "scripted"\nanswers = ["3"]\nseconds = 0.3\n')
+    out = shell.folder / "out"
+    options = ("--method", "self-consistency@32", "--out", str(out))
+    stopped = subprocess.Popen(
+        [*ATLAS, "bench", "run", "gsm8k-sample", *options],
+        env=shell.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + WAIT
+        while not answered(out) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.killpg(stopped.pid, signal.SIGINT)
+        said, explained = stopped.communicate(timeout=WAIT)
+    finally:
+        stopped.kill()
+    assert (stopped.returncode, said) == (130, "")
+    assert "interrupted" in explained
+    assert "Traceback" not in explained
+
+
+@pytest.mark.slow
 def test_a_killed_replay_ends_as_if_it_had_not_been_killed(shell: Shell, pool: Path) -> None:
     options = ("--method", "self-consistency@9", "--epochs", "4")
     killed = subprocess.Popen(
