@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -30,6 +30,7 @@ from atlas_mcp.host.connection import Target as Server
 from atlas_mcp.host.connection import spawned
 from atlas_mcp.host.orchestrator import Explore
 from atlas_mcp.settings import child_environment
+from solvers.types import Effort
 
 KEPT = "atlas_mcp"
 """The key under which a sample's store and score keep what a method did."""
@@ -65,34 +66,30 @@ def benchmark(
     if loaded.arms and loaded.solver:
         roster = str(write_roster(folder.replay, loaded, [loaded.solver], 1))
     asking = Asking(method=method, solver=loaded.solver, effort=effort, strategy=strategy)
-    return built(loaded, suite, grading, asking, folder, roster)
+    return built(loaded, asking, folder, roster)
 
 
-def built(
-    loaded: Suite,
-    suite: str,
-    grading: str | None,
-    asking: Asking,
-    folder: Folder,
-    roster: str | None,
-) -> Task:
+def built(loaded: Suite, asking: Asking, folder: Folder, roster: str | None = None) -> Task:
     """The task of one method on a suite that has been loaded."""
     named(asking.method)  # an unknown one must not be found out sample by sample
+    sort = folder.known()
     return Task(
         name=asking.method,
-        dataset=MemoryDataset([_sample(one) for one in loaded.items], name=suite.partition(":")[0]),
+        dataset=MemoryDataset(
+            [_sample(one) for one in loaded.items], name=sort.suite.partition(":")[0]
+        ),
         solver=host(
             method=asking.method,
             solver=asking.solver,
             effort=asking.effort,
             strategy=asking.strategy,
             replays=bool(loaded.arms),
-            run=folder.sort(suite, grading).run,
+            run=sort.run,
             out=str(folder.path),
             roster=roster,
         ),
         scorer=verdict(),
-        metadata={"method": asking.method, "solver": asking.solver, "suite": suite},
+        metadata={"method": asking.method, "solver": asking.solver, "suite": sort.suite},
     )
 
 
@@ -122,9 +119,9 @@ def host(
             answer_kind=state.metadata["answer_kind"],
             scope="/".join((run, method, asked, effort, strategy, str(state.epoch))),
         )
-        explore: Any = Explore(
+        explore = Explore(
             solver=solver_of(asked, state.epoch) if replays else asked,
-            effort=effort,  # type: ignore[arg-type]  # checked by the server
+            effort=cast(Effort, effort),  # the server checks it
             strategy=strategy,
         )
         found = await with_client(

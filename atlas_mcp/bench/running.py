@@ -24,8 +24,6 @@ PARALLEL = 16
 class Plan:
     """What is to be there at the end: every method on the first `limit` items, `epochs` times."""
 
-    suite: str
-    grading: str | None
     asking: tuple[Asking, ...]
     limit: int | None = None
     epochs: int = 1
@@ -46,7 +44,7 @@ def run(plan: Plan, loaded: Suite, folder: Folder, target: Target, told: Told) -
         ConnectionFailedError: the server cannot be reached.
         KeyboardInterrupt: the user stopped it; what was found is kept.
     """
-    tasks = [built(loaded, plan.suite, plan.grading, one, folder, None) for one in plan.asking]
+    tasks = [built(loaded, one, folder) for one in plan.asking]
     with lent(target), _telling(told):
         complete, logs = eval_set(
             tasks,

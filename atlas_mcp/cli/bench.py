@@ -113,8 +113,6 @@ def _run(args: argparse.Namespace) -> int:
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
     plan = Plan(
-        suite=suite,
-        grading=args.grading,
         asking=asking,
         limit=args.limit,
         epochs=args.epochs,
