@@ -22,7 +22,9 @@ Level = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 LEVELS: tuple[str, ...] = get_args(Level)
 
-_SOON = timedelta(days=60)
+SOON = timedelta(days=60)
+"""From so long before its end on, users of a model are told of it."""
+
 _DATED = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2})$")
 
 
@@ -45,7 +47,6 @@ class Facts:
     output: int | None = None
     images: bool | None = None
     retires: date | None = None
-    default_effort: str | None = None
     note: str = ""
 
     def effort(self, wanted: Effort) -> str | None:
@@ -68,7 +69,7 @@ class Facts:
         )
 
     def _end(self, today: date) -> str | None:
-        if self.retires is None or self.retires - today > _SOON:
+        if self.retires is None or self.retires - today > SOON:
             return None
         verb = "was" if self.retires <= today else "will be"
         return self._say(f"the provider's announced end of this model {verb} {self.retires}")

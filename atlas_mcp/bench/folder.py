@@ -11,7 +11,7 @@ from atlas_mcp.core.errors import BadRequestError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sort:
+class RunInfo:
     """What all results in one folder have in common; `run` is part of every problem's scope."""
 
     run: str
@@ -43,7 +43,7 @@ class Folder:
     def replay(self) -> Path:
         return self.path / "replay"
 
-    def sort(self, suite: str, grading: str | None) -> Sort:
+    def info(self, suite: str, grading: str | None) -> RunInfo:
         """What this folder is of, which is written into it the first time.
 
         Raises:
@@ -52,7 +52,7 @@ class Folder:
         file = self.path / "run.json"
         if not file.exists():
             self.runs.mkdir(parents=True, exist_ok=True)
-            made = Sort(run=secrets.token_hex(4), suite=suite, grading=grading)
+            made = RunInfo(run=secrets.token_hex(4), suite=suite, grading=grading)
             file.write_text(json.dumps(asdict(made)), "utf-8")
             return made
         found = self.known()
@@ -63,14 +63,14 @@ class Folder:
             )
         return found
 
-    def known(self) -> Sort:
+    def known(self) -> RunInfo:
         """What this folder is of.
 
         Raises:
             BadRequestError: it is no folder of results.
         """
         try:
-            return Sort(**json.loads((self.path / "run.json").read_text("utf-8")))
+            return RunInfo(**json.loads((self.path / "run.json").read_text("utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise BadRequestError(
                 f"{self.path} is no folder of benchmark results: `atlas-mcp bench run` makes one"

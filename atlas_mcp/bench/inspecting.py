@@ -62,7 +62,7 @@ def benchmark(
     """
     loaded = registry.load(suite, solver=solver, grading=grading)
     folder = Folder(Path(out))
-    folder.sort(suite, grading)
+    folder.info(suite, grading)
     if loaded.arms and loaded.solver:
         roster = str(write_roster(folder.replay, loaded, [loaded.solver], 1))
     asking = Asking(method=method, solver=loaded.solver, effort=effort, strategy=strategy)
@@ -72,11 +72,11 @@ def benchmark(
 def built(loaded: Suite, asking: Asking, folder: Folder, roster: str | None = None) -> Task:
     """The task of one method on a suite that has been loaded."""
     named(asking.method)  # an unknown one must not be found out sample by sample
-    sort = folder.known()
+    info = folder.known()
     return Task(
         name=asking.method,
         dataset=MemoryDataset(
-            [_sample(one) for one in loaded.items], name=sort.suite.partition(":")[0]
+            [_sample(one) for one in loaded.items], name=info.suite.partition(":")[0]
         ),
         solver=host(
             method=asking.method,
@@ -84,12 +84,12 @@ def built(loaded: Suite, asking: Asking, folder: Folder, roster: str | None = No
             effort=asking.effort,
             strategy=asking.strategy,
             replays=bool(loaded.arms),
-            run=sort.run,
+            run=info.run,
             out=str(folder.path),
             roster=roster,
         ),
         scorer=verdict(),
-        metadata={"method": asking.method, "solver": asking.solver, "suite": sort.suite},
+        metadata={"method": asking.method, "solver": asking.solver, "suite": info.suite},
     )
 
 

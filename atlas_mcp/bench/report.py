@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from atlas_mcp.bench.rows import Asking, Row
-from atlas_mcp.bench.statistics import Estimate, bootstrap_mean, mcnemar, wilson
+from atlas_mcp.bench.statistics import bootstrap_mean, mcnemar
+from atlas_mcp.core.intervals import Estimate, wilson
 
 SEED = 20_263
 

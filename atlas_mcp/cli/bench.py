@@ -109,7 +109,7 @@ def _run(args: argparse.Namespace) -> int:
     loaded = load(suite, solver=args.solver, grading=args.grading)
     asking = _asking(args, loaded)
     folder = Folder(args.out)
-    folder.sort(suite, args.grading)
+    folder.info(suite, args.grading)
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
     plan = Plan(
@@ -220,13 +220,13 @@ def _report(args: argparse.Namespace) -> int:
     from atlas_mcp.bench.results import read
 
     folder = Folder(args.dir)
-    sort = folder.known()
+    info = folder.known()
     found = summarise(read(folder))
     if args.figure is not None:
         from atlas_mcp.bench.figure import draw
 
-        draw(found, sort.suite, args.figure)
-    text = markdown(found, sort.suite)
+        draw(found, info.suite, args.figure)
+    text = markdown(found, info.suite)
     if args.file is not None:
         args.file.write_text(text, "utf-8")
     if args.json:

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
@@ -20,14 +20,13 @@ from atlas_mcp.evidence.inspection import inspect_store
 from atlas_mcp.settings import Settings, variables
 from solvers import outlook, registry
 from solvers.errors import FixSetupError, SolverError
-from solvers.facts import makers
+from solvers.facts import SOON, makers
 from solvers.registry import SolverSpec
 from solvers.roster import Roster, is_set
 from solvers.weights import WEIGHTS, present
 
 Mark = Literal["ok", "note", "bad"]
 
-_SOON = timedelta(days=60)
 _NETWORK = {
     "HTTP_PROXY": "calls go through it",
     "HTTPS_PROXY": "calls go through it",
@@ -203,7 +202,7 @@ def _solver(spec: SolverSpec, today: date) -> Finding:
     if not outlook.is_provided(spec):
         return Finding(mark="ok", name=spec.name, text=text)
     ends = outlook.retires(spec)
-    if ends is not None and ends - today <= _SOON:
+    if ends is not None and ends - today <= SOON:
         said = f"{text}  the provider ends this model on {ends}"
         return Finding(mark="note", name=spec.name, text=said, cure="name a newer one")
     if registry.offer(spec).price is None:

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+Z = 1.959963984540054
+"""The normal quantile of a two-sided interval of 95 %."""
 
 
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """The Wilson score interval of a proportion (Wilson 1927), 95 % at z = 1.96."""
-    if n == 0:
-        return 0.0, 1.0
-    p, square = right / n, z * z
-    middle = (p + square / (2 * n)) / (1 + square / n)
-    half = z * math.sqrt(p * (1 - p) / n + square / (4 * n * n)) / (1 + square / n)
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson(share: float, n: int) -> Estimate:
+    """The Wilson score interval of a share of `n` independent trials, n at least 1 (Wilson 1927).
+
+    `share * n` need not be whole: where each trial is itself a mean, the interval is on the
+    safe side.
+    """
+    spread = Z * Z / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / (4 * n))
+    # At 0 and 1 the bound is the share itself, which rounding may miss.
+    return Estimate(
+        value=share,
+        low=min(max(middle - half, 0.0), share),
+        high=max(min(middle + half, 1.0), share),
+    )

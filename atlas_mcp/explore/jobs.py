@@ -33,7 +33,7 @@ class Jobs:
         self._tasks = tasks
         self._running: dict[str, Job] = {}
 
-    def start(self, call: Call, work: Callable[[Job], Awaitable[None]]) -> Job:
+    def start(self, call: Call, work: Callable[[Job], Awaitable[None]]) -> None:
         """Begin `work` for a call; the job counts as done when it returns."""
         job = Job(call)
         self._running[call.id] = job
@@ -47,7 +47,6 @@ class Jobs:
                 job.done.set()
 
         self._tasks.start_soon(run, name=f"call {call.id}")
-        return job
 
     def running(self, call_ids: Collection[str]) -> list[Job]:
         return [job for id_ in call_ids if (job := self._running.get(id_)) is not None]

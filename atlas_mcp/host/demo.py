@@ -145,11 +145,12 @@ def table(scores: Mapping[str, Score]) -> list[str]:
     )
     rows = [head, "─" * len(head)]
     for name, score in scores.items():
-        low, high = wilson(score.right, score.asked)
+        share = wilson(score.right / score.asked, score.asked)
+        interval = f"{share.low:.0%} to {share.high:.0%}"
         tokens = "unknown" if score.tokens is None else f"{score.tokens:,}"
         rows.append(
-            f"{name:<10}{f'{score.right}/{score.asked}':>8}{score.right / score.asked:>10.0%}"
-            f"{f'{low:.0%} to {high:.0%}':>16}{score.calls:>8}{tokens:>10}{score.seconds:>9.1f}"
+            f"{name:<10}{f'{score.right}/{score.asked}':>8}{share.value:>10.0%}"
+            f"{interval:>16}{score.calls:>8}{tokens:>10}{score.seconds:>9.1f}"
         )
     return rows
 

@@ -1,9 +1,8 @@
-"""A language model whose replies hold no keys: what it says is shown, kept and sent on."""
+"""A language model whose words hold no keys: what it says is shown, kept and sent to solvers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from atlas_mcp.core.redaction import Redactor
 from solvers.errors import SolverError
@@ -12,7 +11,10 @@ from solvers.types import Meter, WorstCase
 
 
 class MaskedModel:
-    """A `LanguageModel` that masks keys in all that another one says, its faults included."""
+    """A `LanguageModel` that masks keys in all that another one says, its faults included.
+
+    The `native` form of a reply goes back to its provider alone, and stays as it came.
+    """
 
     def __init__(self, model: LanguageModel, redact: Redactor) -> None:
         self._model = model
@@ -36,15 +38,13 @@ class MaskedModel:
             text=self._redact(reply.text),
             thought=None if reply.thought is None else self._redact(reply.thought),
             tool_calls=tuple(self._call(one) for one in reply.tool_calls),
-            native=self._masked(reply.native),
         )
 
     def _call(self, call: ToolCall) -> ToolCall:
-        return replace(call, arguments=self._masked(call.arguments), raw=self._redact(call.raw))
-
-    def _masked(self, value: Any) -> Any:
-        if isinstance(value, str):
-            return self._redact(value)
-        if isinstance(value, dict):
-            return {key: self._masked(one) for key, one in value.items()}
-        return [self._masked(one) for one in value] if isinstance(value, list) else value
+        arguments = call.arguments
+        if arguments is not None:
+            arguments = {
+                name: self._redact(value) if isinstance(value, str) else value
+                for name, value in arguments.items()
+            }
+        return replace(call, arguments=arguments, raw=self._redact(call.raw))

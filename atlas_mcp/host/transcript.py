@@ -73,8 +73,9 @@ class Transcript:
     """The file of one run.
 
     `made_by` is whatever is needed to set the run up again. `talk` gives the orchestrator's
-    conversation, where it has one. Texts go through `redact` before they are written, except
-    a provider's own record of its turns, which must go back to it as it came.
+    conversation, where it has one. All texts go through `redact` before they are written, a
+    provider's own record of its turns too: should one hold a key, a resumed run may see the
+    provider refuse it, and then ends with what has been found.
     """
 
     def __init__(
@@ -213,7 +214,7 @@ def _redacted(value: Any, redact: Redact) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {k: v if k == "native" else _redacted(v, redact) for k, v in value.items()}
+        return {key: _redacted(one, redact) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted(one, redact) for one in value]
     return value

@@ -9,6 +9,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import Completion, ResourceTemplateReference
 
+from atlas_mcp.core.cleaning import clean
 from atlas_mcp.core.errors import AtlasError, NotFoundError
 from atlas_mcp.core.ports import Record
 from atlas_mcp.core.types import as_json
@@ -92,8 +93,8 @@ def add_resources(server: AtlasServer) -> None:
                 "pending": [call.id for call in report.pending],
                 "conclusions": [
                     {
-                        "answer": wire.clean(one.answer),
-                        "because": wire.clean(one.because),
+                        "answer": clean(one.answer),
+                        "because": clean(one.because),
                         "evidence_ids": one.evidence_ids,
                         "abstain": one.abstain,
                     }
@@ -144,7 +145,7 @@ def add_resources(server: AtlasServer) -> None:
                 "output_tokens": one.usage.output_tokens,
                 "cached_tokens": one.usage.cached_tokens,
                 "requests": one.usage.requests,
-                "text": wire.clean(one.text),
+                "text": clean(one.text),
             }
         )
 

@@ -45,9 +45,11 @@ def _known(spec: SolverSpec, today: date) -> tuple[Offer, tuple[str, ...]]:
 def _shown(record: Record) -> dict[str, object]:
     found = {name: _short(value) for name, value in asdict(record).items()}
     right, labelled = found.pop("right"), found.pop("labelled")
-    interval = [round(end, 3) for end in wilson(record.right, record.labelled)]
-    labels = {"right": right, "labelled": labelled, "interval": interval}
-    return {**found, "labels": labels if labelled else None}
+    if not record.labelled:
+        return {**found, "labels": None}
+    share = wilson(record.right / record.labelled, record.labelled)
+    interval = [round(share.low, 3), round(share.high, 3)]
+    return {**found, "labels": {"right": right, "labelled": labelled, "interval": interval}}
 
 
 def _short(value: float | int | None) -> float | int | None:

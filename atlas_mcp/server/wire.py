@@ -12,7 +12,7 @@ from dataclasses import asdict
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 from pydantic import BaseModel
 
-from atlas_mcp.core.cleaning import clean as clean
+from atlas_mcp.core.cleaning import clean
 from atlas_mcp.core.types import Call, Caps, Evidence, Fault, Problem, Spend, as_json
 from atlas_mcp.explore.ledger import Group
 from atlas_mcp.explore.service import Report, StopReport

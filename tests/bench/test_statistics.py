@@ -9,7 +9,8 @@ from math import isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_mcp.bench.statistics import Z, bootstrap_mean, mcnemar, wilson
+from atlas_mcp.bench.statistics import bootstrap_mean, mcnemar
+from atlas_mcp.core.intervals import Z, wilson
 
 # In steps: of a share next to 0 the equation below keeps no digits.
 shares = st.integers(0, 1_000).map(lambda thousandths: thousandths / 1_000)

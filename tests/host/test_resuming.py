@@ -182,9 +182,7 @@ async def test_a_conversation_is_read_back_with_what_its_provider_wrote(
     assert two.messages[1].tool_calls[0].arguments == {}
 
 
-async def test_secrets_are_not_written_down_but_a_providers_own_record_is_kept_whole(
-    tmp_path: Path,
-) -> None:
+async def test_secrets_are_not_written_down_wherever_they_stand(tmp_path: Path) -> None:
     file = transcript.Transcript(
         tmp_path / "run.json",
         Task(text="the key is hunter22"),
@@ -194,7 +192,7 @@ async def test_secrets_are_not_written_down_but_a_providers_own_record_is_kept_w
     await file.keep(Progress())
     found = json.loads(file.path.read_text("utf-8"))
     assert found["problem"] == "the key is [redacted]"
-    assert found["made_by"] == {"native": "hunter22"}
+    assert found["made_by"] == {"native": "[redacted]"}
 
 
 @pytest.mark.parametrize(
