@@ -24,6 +24,15 @@ def clean(text: str) -> str:
     return _UNFIT.sub("", text)
 
 
+def cut(text: str, most: int) -> str:
+    """Clean text of at most `most` characters; a cut says how much is missing."""
+    text = clean(text)
+    if len(text) <= most:
+        return text
+    note = f"… [{len(text)} characters]"
+    return text[: max(most - len(note), 0)] + note
+
+
 def one_line(text: str, most: int | None = None) -> str:
     """Clean text on one line, of at most `most` characters where given."""
     line = " ".join(clean(text).split())

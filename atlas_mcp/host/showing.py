@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from atlas_mcp.core.cleaning import clean, one_line
+from atlas_mcp.core.cleaning import cut, one_line
 from atlas_mcp.host.orchestrator import Found, View
 from atlas_mcp.host.replies import Capsule
 
@@ -78,7 +78,4 @@ def _left(view: View, calls_left: Mapping[str, int], left: int) -> dict[str, Any
 
 
 def _cut(text: str | None, most: int) -> str | None:
-    if text is None or not most:
-        return None
-    text = clean(text)
-    return text if len(text) <= most else f"{text[:most]}… [{len(text)} characters]"
+    return None if text is None or not most else cut(text, most)

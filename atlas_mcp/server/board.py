@@ -15,8 +15,8 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated
 from mcp.types import EmptyResult, Resource, SubscribeRequestParams, UnsubscribeRequestParams
 
+from atlas_mcp.core.cleaning import cut
 from atlas_mcp.core.ports import EvidenceStore
-from atlas_mcp.server.wire import cut
 
 INDEX = "atlas://index"
 MAX_LISTED = 20

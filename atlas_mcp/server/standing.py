@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date
 
+from atlas_mcp.core.cleaning import cut
 from atlas_mcp.core.intervals import wilson
 from atlas_mcp.core.ports import Record
-from atlas_mcp.server import wire
 from solvers import registry
 from solvers.errors import FixSetupError
 from solvers.offer import UNKNOWN, Offer
@@ -24,12 +24,12 @@ def standing(spec: SolverSpec, record: Record, today: date) -> dict[str, object]
         "name": spec.name,
         "api": spec.api,
         "model": spec.model,
-        "description": wire.cut(spec.description, 300),
+        "description": cut(spec.description, 300),
         "max_seconds": spec.max_seconds,
         "usd_per_million": price and {"input": price.input, "output": price.output},
         "images": offer.images,
         "efforts": offer.efforts or None,
-        "notices": [wire.cut(one, 200) for one in notices[:MAX_NOTICES]],
+        "notices": [cut(one, 200) for one in notices[:MAX_NOTICES]],
         "missing": _cut(registry.missing(spec), 800),
         "record": _shown(record),
     }
@@ -58,4 +58,4 @@ def _short(value: float | int | None) -> float | int | None:
 
 
 def _cut(text: str | None, most: int) -> str | None:
-    return None if text is None else wire.cut(text, most)
+    return None if text is None else cut(text, most)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from mcp.types import CallToolResult, ContentBlock, ResourceLink, TextContent
 from pydantic import BaseModel
 
-from atlas_mcp.core.cleaning import clean
+from atlas_mcp.core.cleaning import clean, cut
 from atlas_mcp.core.types import Call, Caps, Evidence, Fault, Problem, Spend, as_json
 from atlas_mcp.explore.ledger import Group
 from atlas_mcp.explore.service import Report, StopReport
@@ -238,15 +238,6 @@ def facts(report: Report) -> str:
     if report.left.calls is not None:
         parts.append(f"{report.left.calls:g} calls left")
     return "; ".join(parts) + "."
-
-
-def cut(text: str, most: int) -> str:
-    """Clean text of at most `most` characters; a cut says how much is missing."""
-    text = clean(text)
-    if len(text) <= most:
-        return text
-    note = f"… [{len(text)} characters]"
-    return text[: max(most - len(note), 0)] + note
 
 
 def quoted(text: str, most: int = 300) -> str:
