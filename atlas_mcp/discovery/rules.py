@@ -44,8 +44,9 @@ Keep nothing between calls but in `memory`: it must be picklable, and never chan
     from atlas_mcp.replay.controllers.votes import count, confidence
     # count(answers) -> (leader, first, second): ignores None, ties to the first seen
     # confidence(first, second): probability that the leader is the true plurality
-    from atlas_mcp.replay.controllers.dial import between, whole
-    # between(low, high, dial), and whole(low, high, dial) rounded
+    from atlas_mcp.replay.controllers.dial import between, growing, whole
+    # between(low, high, dial); whole(low, high, dial), rounded; growing(low, high, dial), rounded,
+    # where each step of the dial multiplies
 
 What ends the trial: an action that the state does not admit (opening more than `left`, going on \
 with a pruned branch, a round that does nothing), an exception, a decision that takes seconds, \

@@ -1,8 +1,14 @@
-"""A proposer that needs no model: seeded evolution over the knobs of our family of controllers."""
+"""A proposer that needs no model: seeded evolution over the knobs of the rolling vote.
+
+The text of `atlas_mcp.replay.controllers.rolling`, with other numbers in KNOBS and its class
+named as that of a controller file must be, is what a run starts from and what is proposed.
+"""
 
 from __future__ import annotations
 
 import ast
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -11,37 +17,36 @@ from random import Random
 from typing import NamedTuple
 
 from atlas_mcp.core.errors import AtlasError
-from atlas_mcp.discovery import family
 from atlas_mcp.discovery.lab import Lab, played
 from atlas_mcp.discovery.proposer import Brief, Proposal
 from atlas_mcp.discovery.splits import only
+from atlas_mcp.replay.controllers.rolling import Rolling
 from solvers.types import Meter, WorstCase
 
 Knobs = Mapping[str, tuple[float, float]]
 
-CHILDREN = 6
+CHILDREN = 24
 """So many controllers are tried on the train questions for each that is proposed."""
 
 
 class _Range(NamedTuple):
-    """Where the values of a knob may lie; it rises with the dial, or falls."""
+    """Where the values of a knob may lie; all of them rise with the dial."""
 
     low: float
     high: float
-    rises: bool = True
-    whole: bool = True
 
 
 RANGES: Mapping[str, _Range] = {
-    "start": _Range(1, 32),
-    "most": _Range(1, 64),
-    "widen": _Range(1, 16),
-    "every": _Range(1, 40, rises=False),
-    "enough": _Range(1, 12),
-    "full": _Range(1, 64),
-    "sure": _Range(0.5, 0.999, whole=False),
-    "patience": _Range(2, 60),
+    "width": _Range(1, 32),
+    "most": _Range(1, 128),
+    "sure": _Range(0.5, 0.999),
+    "trust": _Range(1, 80),
+    "patience": _Range(2, 80),
+    "deepest": _Range(4, 90),
 }
+
+STEP = 0.4
+"""How far a knob is moved, as the standard deviation of the logarithm of what is left of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Search:
         lab = self.lab
         world = only(lab.split.world, lab.split.train)
         dials = lab.terms.dials
-        controllers = [family.Controller.of(knobs, dial) for dial in dials]
+        controllers = [Rolling.of(knobs, dial) for dial in dials]
         found = played(world, controllers, dials, lab.terms, lab.goal.unit, lab.jobs)
         return lab.goal.value(found, lab.goal.floor[list(lab.split.train)])
 
@@ -80,17 +85,16 @@ class Search:
 def _mutated(parent: Knobs, random: Random, dial: bool) -> Knobs:
     knobs = dict(parent)
     for name in random.sample(sorted(knobs), random.choice((1, 2, 3))):
-        bounds = RANGES[name]
-        step = (bounds.high - bounds.low) / 4
-        values = [
-            min(max(one + random.gauss(0, step), bounds.low), bounds.high) for one in knobs[name]
-        ]
-        digits = 0 if bounds.whole else 3
-        low, high = sorted(round(one, digits) for one in values)
-        knobs[name] = (low, high) if bounds.rises else (high, low)
-        if not dial:
-            knobs[name] = (high, high)
+        low, high = sorted(_moved(name, one, random) for one in knobs[name])
+        knobs[name] = (low, high) if dial else (high, high)
     return knobs
+
+
+def _moved(name: str, value: float, random: Random) -> float:
+    """A value nearby: numbers are multiplied, of a probability what is missing from 1."""
+    bounds, by = RANGES[name], math.exp(random.gauss(0, STEP))
+    moved = round(1 - (1 - value) * by, 3) if name == "sure" else round(value * by)
+    return min(max(moved, bounds.low), bounds.high)
 
 
 def _change(parent: Knobs, child: Knobs) -> str:
@@ -108,19 +112,19 @@ def _change(parent: Knobs, child: Knobs) -> str:
 @cache
 def start() -> Proposal:
     """The controller that every run starts from."""
-    source = files("atlas_mcp.discovery").joinpath("family.py").read_text("utf-8")
-    return Proposal(source=source, change="the start")
+    text = files("atlas_mcp.replay.controllers").joinpath("rolling.py").read_text("utf-8")
+    return Proposal(source=re.sub(r"\bRolling\b", "Controller", text), change="the start")
 
 
 def knobs_of(source: str) -> Knobs:
-    """The knobs that a source of the family has."""
+    """The knobs of a source that a search proposed."""
     return {
         name: (pair[0], pair[1]) for name, pair in ast.literal_eval(_node(source).value).items()
     }
 
 
 def with_knobs(knobs: Knobs) -> str:
-    """The source of the family with these knobs."""
+    """The rolling vote with these knobs, as a controller file."""
     source = start().source
     node = _node(source)
     lines = source.splitlines(keepends=True)
@@ -134,4 +138,4 @@ def _node(source: str) -> ast.Assign:
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "KNOBS":
             return node
-    raise AtlasError("this is no controller of the family")
+    raise AtlasError("this controller has no KNOBS to search over")

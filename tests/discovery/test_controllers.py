@@ -24,11 +24,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atlas_mcp.core.errors import BadRequestError
-from atlas_mcp.discovery import family
 from atlas_mcp.discovery.evaluation import Fence, replay_fenced
 from atlas_mcp.discovery.fenced import Code, Fenced, fenced
 from atlas_mcp.discovery.search import start
 from atlas_mcp.replay.arrays import record
+from atlas_mcp.replay.controllers.rolling import Rolling
 from atlas_mcp.replay.engine import Plan, Replayed, replay
 from atlas_mcp.replay.environment import Episode, Rules
 from atlas_mcp.replay.state import tell
@@ -48,7 +48,7 @@ def test_a_controller_in_the_sandbox_does_what_it_does_outside(probes: bool, dia
     (inside,) = replay_fenced(
         Fence(world=world, seeds=(0, 1), jobs=1), {"x": Code(source=start().source, dial=dial)}
     )
-    plan = Plan(controllers=(family.Controller.at(dial),), seeds=(0, 1), jobs=1)
+    plan = Plan(controllers=(Rolling.at(dial),), seeds=(0, 1), jobs=1)
     (outside,) = replay(world, plan)
     assert same(inside, outside)
 

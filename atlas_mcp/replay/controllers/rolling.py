@@ -8,7 +8,7 @@ instead of a few long ones.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median_low
 from typing import NamedTuple
@@ -16,6 +16,16 @@ from typing import NamedTuple
 from atlas_mcp.replay.controllers.dial import between, growing, whole
 from atlas_mcp.replay.controllers.votes import confidence, count
 from atlas_mcp.replay.state import Answer, Branch, Continue, Decision, Open, Probe, Prune, State
+
+# Each as its value where the dial is 0 and where it is 1.
+KNOBS = {
+    "width": (3, 8),
+    "most": (6, 128),
+    "sure": (0.8, 0.95),
+    "trust": (12, 36),
+    "patience": (20, 28),
+    "deepest": (42, 42),
+}
 
 ENOUGH = 2
 """One vote proves nothing, however it is reckoned."""
@@ -61,13 +71,17 @@ class Rolling:
 
     @classmethod
     def at(cls, dial: float) -> Rolling:
+        return cls.of(KNOBS, dial)
+
+    @classmethod
+    def of(cls, knobs: Mapping[str, tuple[float, float]], dial: float) -> Rolling:
         return cls(
-            width=whole(3, 8, dial),
-            most=growing(6, 128, dial),
-            sure=between(0.80, 0.95, dial),
-            trust=whole(12, 36, dial),
-            patience=whole(20, 28, dial),
-            deepest=42,
+            width=whole(*knobs["width"], dial),
+            most=growing(*knobs["most"], dial),
+            sure=between(*knobs["sure"], dial),
+            trust=whole(*knobs["trust"], dial),
+            patience=whole(*knobs["patience"], dial),
+            deepest=whole(*knobs["deepest"], dial),
         )
 
     @property
@@ -102,11 +116,8 @@ class Rolling:
     def _heard(self, state: State, memory: Memory) -> tuple[Memory, list[int]]:
         """Take in the last round: who votes, and who makes way."""
         leader = count(memory.votes).leader
-        deepest = (
-            max(self.deepest, LONGER * median_low(memory.depths))
-            if memory.depths
-            else (self.deepest)
-        )
+        late = LONGER * median_low(memory.depths) if memory.depths else 0
+        deepest = max(self.deepest, late)
         memory = _followed(state.branches, memory, leader)
         votes, depths, over = list(memory.votes), list(memory.depths), set(memory.over)
         pruned = []
