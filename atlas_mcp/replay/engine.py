@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from atlas_mcp.core.errors import SetupError
 from atlas_mcp.replay.arrays import Recorded
 from atlas_mcp.replay.batch.registry import TWINS
 from atlas_mcp.replay.environment import Rules
 from atlas_mcp.replay.part import Columns, play_batch, play_each
 from atlas_mcp.replay.state import Controller
-from atlas_mcp.replay.workers import on_cores
+from atlas_mcp.replay.workers import on_backend, on_cores
 
 CHUNK = 20
 """Seeds that are replayed together: arrays of that many episodes stay in the cache."""
@@ -87,7 +84,7 @@ def replay(recorded: Recorded, plan: Plan, told: Told | None = None) -> list[Rep
 
     Raises:
         BadRequestError: an arm is unknown, or a controller did what its state does not admit.
-        SetupError: the backend is not installed.
+        SetupError: the backend is not there.
     """
     chunks = [plan.seeds[start : start + CHUNK] for start in range(0, len(plan.seeds), CHUNK)]
     tasks = [
@@ -122,30 +119,13 @@ def _spread(plan: Plan, tasks: Sequence[_Task]) -> Iterator[Columns]:
     """Run the tasks wherever the plan says, and yield what they give in their order."""
     import joblib
 
-    with _backend(joblib, plan):
-        parallel = joblib.Parallel(return_as="generator")
+    name = plan.backend
+    with on_cores(plan.jobs) if name is None else on_backend(name, plan.jobs):
+        # Not every backend gives results one by one.
+        parallel = joblib.Parallel(return_as="generator" if name is None else "list")
         yield from parallel(
             joblib.delayed(_run)(plan, task, number) for number, task in enumerate(tasks)
         )
-
-
-def _backend(joblib: Any, plan: Plan) -> AbstractContextManager[Any]:
-    found: AbstractContextManager[Any]
-    if plan.backend is None:
-        found = on_cores(plan.jobs)
-        return found
-    try:
-        if plan.backend == "ray":
-            from ray.util.joblib import register_ray
-
-            register_ray()
-        found = joblib.parallel_config(backend=plan.backend, n_jobs=plan.jobs)
-    except (ImportError, KeyError, ValueError) as error:
-        raise SetupError(
-            f"joblib cannot use the backend {plan.backend!r} here ({error}): install it, or name "
-            "none to work on the cores of this machine"
-        ) from error
-    return found
 
 
 def _run(plan: Plan, task: _Task, number: int) -> Columns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import fields, replace
 from pathlib import Path
 from random import Random
@@ -75,8 +76,10 @@ def test_another_backend_of_joblib_gives_the_same(recorded: Recorded) -> None:
 
 @pytest.mark.parametrize("backend", ["ray", "dask", "abacus"])
 def test_a_backend_that_is_not_there_is_a_matter_of_set_up(
-    recorded: Recorded, backend: str
+    recorded: Recorded, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for package in ("ray", "dask"):
+        monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SetupError, match=f"cannot use the backend '{backend}'"):
         replay(recorded, replace(plan(), backend=backend))
 
