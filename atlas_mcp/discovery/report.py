@@ -35,10 +35,7 @@ def conclude(run: Run) -> Found:
     found = Found(
         rounds=rounds, best=best, gain=_gain(run.lab, rounds, best), file=_save(run, best)
     )
-    drawn = find_spec("matplotlib") is not None and any(one.trial.points for one in rounds)
-    if drawn:
-        _draw(run, rounds)
-    run.folder.keep("report.md", "\n".join(_report(run, found, drawn)) + "\n")
+    run.folder.keep("report.md", "\n".join(_report(run, found, _figure(run, rounds))) + "\n")
     return found
 
 
@@ -84,7 +81,7 @@ def _dial(points: Points | None, unit: str) -> list[dict[str, float]]:
 # --- the report
 
 
-def _report(run: Run, found: Found, drawn: bool) -> Iterator[str]:
+def _report(run: Run, found: Found, figure: str) -> Iterator[str]:
     lab, info = run.lab, run.folder.info()
     train, selection = len(lab.split.train), len(lab.split.selection)
     yield f"# Discovery by {info.proposer}"
@@ -96,8 +93,7 @@ def _report(run: Run, found: Found, drawn: bool) -> Iterator[str]:
     if run.without:
         yield f"\nAblation: without {run.without}."
     yield f"\n{_won(found)}"
-    if drawn:
-        yield f"\n![frontier]({FIGURE})"
+    yield f"\n{figure}"
     yield f"\n| controller | train (n = {train}) | selection (n = {selection}) | what changed |"
     yield "|---|---|---|---|"
     for name, points in lab.baselines.items():
@@ -181,6 +177,14 @@ def _amount(value: float | None, what: str) -> str:
 
 
 # --- the figure
+
+
+def _figure(run: Run, rounds: Sequence[Round]) -> str:
+    """Draw it, and return what stands for it in the report."""
+    if find_spec("matplotlib") is None:
+        return "To have a figure here: pip install matplotlib, and the same command once more."
+    _draw(run, rounds)
+    return f"![frontier]({FIGURE})"
 
 
 def _draw(run: Run, rounds: Sequence[Round]) -> None:

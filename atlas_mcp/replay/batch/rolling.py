@@ -27,6 +27,7 @@ class _Run:
         self.writers = np.zeros(episodes.size, np.int64)
         self.writing: Ints = np.zeros(0, np.int64)
         deepest = int(episodes.arm.probes.max(initial=0)) + 2
+        self.costs = np.zeros((episodes.size, episodes.finals), np.int64)
         self.voted = np.zeros((episodes.size, deepest), np.int16)
         self.deepest: Floats = np.full(episodes.size, float(controller.deepest))
 
@@ -74,7 +75,10 @@ class _Run:
 
     def _vote(self, slots: Ints) -> None:
         owners = slots // self.branches.width
-        self.tally.add_all(owners, self.branches.answers[slots])
+        answers = self.branches.answers[slots]
+        self.tally.add_all(owners, answers)
+        voting = answers != NO_ANSWER
+        np.add.at(self.costs, (owners[voting], answers[voting]), self.depth[slots[voting]])
         np.add.at(self.voted, (owners, self.depth[slots]), 1)
         self._deepen(np.unique(owners))
 
@@ -93,7 +97,7 @@ class _Run:
 
     def _answers(self) -> Ints:
         """The leaders, and the plurality of the last readings where nobody has voted."""
-        answers = self.tally.leader.copy()
+        answers = self.tally.chosen(self.costs)
         last = Tally(self.episodes.size, int(self.said.max(initial=0)) + 1)
         silent = np.flatnonzero(answers == NO_ANSWER)
         for branch in range(self.branches.width):

@@ -10,6 +10,9 @@ from atlas_mcp.replay.arrays import NO_ANSWER, Floats, Ints
 from atlas_mcp.replay.batch.episodes import ranks
 from atlas_mcp.replay.controllers.votes import confidence
 
+UNSEEN = np.iinfo(np.int32).min
+"""Seen after all others."""
+
 
 class Tally:
     """Counts votes as they come. `leader`, `first` and `second` are always up to date."""
@@ -41,6 +44,21 @@ class Tally:
         self.second[episodes] = np.where(wins, first, second)
         self.first[episodes] = np.where(own | wins, count, first)
         self.leader[episodes] = np.where(wins, codes, leader)
+
+    def chosen(self, costs: Ints) -> Ints:
+        """The answers with most votes, and of equals the ones with the least cost.
+
+        `costs` are those of the votes for each answer, by episode.
+        """
+        tied = np.flatnonzero((self.first > 0) & (self.first == self.second))
+        answers = self.leader.copy()
+        if not len(tied):
+            return answers
+        most = self._counts[tied] == self.first[tied, None]
+        within = np.where(most, costs[tied], np.iinfo(costs.dtype).max)
+        least = within == within.min(axis=1, keepdims=True)
+        answers[tied] = np.where(least, self._seen[tied], UNSEEN).argmax(axis=1)
+        return answers
 
     def add_all(self, episodes: Ints, codes: Ints) -> None:
         """Add votes in their order; those of one episode stand together."""

@@ -59,7 +59,7 @@ class Rolling:
     has given the leader's answer for `trust` readings in a row, since the rest would only be
     paid for. It makes way after `deepest` intervals (or later where votes come late, see
     `LONGER`), or after `patience` readings in a row that are not the leader's. Where nobody has
-    voted, the last readings do. Ties go to the answer seen first.
+    voted, the last readings do. In the end ties go to the answer of the shorter branches.
     """
 
     width: int
@@ -95,12 +95,12 @@ class Rolling:
         memory, pruned = self._heard(state, memory or Memory())
         leader, first, second = count(memory.votes)
         if first + second >= ENOUGH and confidence(first, second) >= self.sure:
-            return Decision((Answer(leader),))
+            return Decision((Answer(_chosen(memory)),))
         writing = [number for number in range(len(state.branches)) if number not in memory.over]
         fresh = self._fresh(state, self.width - len(writing))
         if not writing and not fresh:
             last = count(one.answer for one in state.branches).leader
-            return Decision((Answer(last if leader is None else leader),))
+            return Decision((Answer(last if leader is None else _chosen(memory)),))
         actions = (
             Prune(pruned),
             Continue(writing),
@@ -153,6 +153,15 @@ def _followed(branches: Sequence[Branch], memory: Memory, leader: Hashable | Non
         dissent[number] = dissent[number] + 1 if dissents else 0
         said[number] = one.answer
     return memory._replace(said=tuple(said), kept=tuple(kept), dissent=tuple(dissent))
+
+
+def _chosen(memory: Memory) -> Hashable | None:
+    """The answer with most votes; of equals the one that took the fewest intervals in all."""
+    depths: dict[Hashable, list[int]] = {}
+    for vote, depth in zip(memory.votes, memory.depths, strict=True):
+        if vote is not None:
+            depths.setdefault(vote, []).append(depth)
+    return min(depths, key=lambda vote: (-len(depths[vote]), sum(depths[vote])), default=None)
 
 
 def _does(action: Prune | Continue | Open | Probe) -> bool:
