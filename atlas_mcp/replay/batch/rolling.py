@@ -7,7 +7,7 @@ import numpy as np
 from atlas_mcp.replay.arrays import NO_ANSWER, Bools, Floats, Ints
 from atlas_mcp.replay.batch.episodes import Branches, Episodes
 from atlas_mcp.replay.batch.tally import Tally, confidences
-from atlas_mcp.replay.controllers.rolling import ENOUGH, LONGER, Rolling
+from atlas_mcp.replay.controllers.rolling import ENOUGH, LONGER, WIDER, Rolling
 
 
 def rolling(controller: Rolling, episodes: Episodes) -> None:
@@ -46,8 +46,9 @@ class _Run:
 
     def _open(self, going: Ints) -> None:
         most = np.minimum(self.controller.most, self.episodes.left[going])
-        room = self.controller.width - self.writers[going]
-        counts = np.clip(np.minimum(room, most - self.branches.opened[going]), 0, None)
+        opened, writers = self.branches.opened[going], self.writers[going]
+        width = self.controller.width + (opened - writers) // WIDER
+        counts = np.clip(np.minimum(width - writers, most - opened), 0, None)
         slots = self.branches.open(going, counts)
         self.writers[going] += counts
         self.writing = np.sort(np.concatenate([self.writing, slots]))

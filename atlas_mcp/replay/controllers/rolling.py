@@ -19,8 +19,8 @@ from atlas_mcp.replay.state import Answer, Branch, Continue, Decision, Open, Pro
 
 # Each as its value where the dial is 0 and where it is 1.
 KNOBS = {
-    "width": (3, 8),
-    "most": (6, 128),
+    "width": (3, 5),
+    "most": (6, 120),
     "sure": (0.8, 0.95),
     "trust": (12, 36),
     "patience": (20, 28),
@@ -29,6 +29,9 @@ KNOBS = {
 
 ENOUGH = 2
 """One vote proves nothing, however it is reckoned."""
+
+WIDER = 2
+"""For each so many branches that have settled nothing, one more writes: the question is hard."""
 
 LONGER = 1.2
 """No branch is cut before it is longer, by this factor, than the median of those that voted."""
@@ -55,11 +58,12 @@ class Memory(NamedTuple):
 class Rolling:
     """Answers when the leader among the votes is the true plurality with probability `sure`.
 
-    `width` branches write side by side, `most` in all. A branch votes when it ends, or once it
-    has given the leader's answer for `trust` readings in a row, since the rest would only be
-    paid for. It makes way after `deepest` intervals (or later where votes come late, see
-    `LONGER`), or after `patience` readings in a row that are not the leader's. Where nobody has
-    voted, the last readings do. In the end ties go to the answer of the shorter branches.
+    `width` branches write side by side (more where that settles nothing, see `WIDER`), `most` in
+    all. A branch votes when it ends, or once it has given the leader's answer for `trust` readings
+    in a row, since the rest would only be paid for. It makes way after `deepest` intervals (or
+    later where votes come late, see `LONGER`), or after `patience` readings in a row that are not
+    the leader's. Where nobody has voted, the last readings do. In the end ties go to the answer of
+    the shorter branches.
     """
 
     width: int
@@ -97,7 +101,8 @@ class Rolling:
         if first + second >= ENOUGH and confidence(first, second) >= self.sure:
             return Decision((Answer(_chosen(memory)),))
         writing = [number for number in range(len(state.branches)) if number not in memory.over]
-        fresh = self._fresh(state, self.width - len(writing))
+        width = self.width + len(memory.over) // WIDER
+        fresh = self._fresh(state, width - len(writing))
         if not writing and not fresh:
             last = count(one.answer for one in state.branches).leader
             return Decision((Answer(last if leader is None else _chosen(memory)),))
