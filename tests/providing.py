@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
+from anyio.from_thread import start_blocking_portal
 from anyio.lowlevel import checkpoint
 
 from solvers import registry
@@ -93,6 +94,16 @@ async def access_to(provider: Provider) -> AsyncIterator[Access]:
     finally:
         with anyio.CancelScope(shield=True):
             await access.shared.aclose()
+
+
+T = TypeVar("T")
+
+
+@contextmanager
+def beside(opened: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Open it in a thread with a loop of its own, for tests and commands that are not async."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened) as made:
+        yield made
 
 
 def ask(prompt: str = "What is 6 × 7?", **more: Any) -> SolveRequest:

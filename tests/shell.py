@@ -1,13 +1,20 @@
-"""The command line as a user runs it: real processes, real files."""
+"""The command line as a user runs it: real files, and a process wherever one shows more."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+from atlas_mcp.cli.main import main
 
 WAIT = 60.0
 """No command in a test runs longer than this, in seconds."""
@@ -21,8 +28,11 @@ answers = ["42", "41", "42"]
 ATLAS = [sys.executable, "-m", "atlas_mcp"]
 
 
+Done = subprocess.CompletedProcess[str]
+
+
 class Shell:
-    """Runs atlas-mcp with its own store and settings."""
+    """Runs atlas-mcp with its own store and settings, each command in a process of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,8 +45,13 @@ class Shell:
         }
 
     def __call__(
-        self, *arguments: str, env: dict[str, str] | None = None, stdin: str = ""
-    ) -> subprocess.CompletedProcess[str]:
+        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
+    ) -> Done:
+        return self.process(*arguments, env=env, stdin=stdin)
+
+    def process(
+        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
+    ) -> Done:
         return subprocess.run(
             [*ATLAS, *arguments],
             env={**self.env, **(env or {})},
@@ -52,8 +67,8 @@ class Shell:
         return json.loads(done.stdout)
 
     def script(
-        self, line: str, *arguments: str | bytes, env: dict[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
+        self, line: str, *arguments: str | bytes, env: Mapping[str, str] | None = None
+    ) -> Done:
         """Run a line of sh in which "$@" is atlas-mcp with these arguments."""
         return subprocess.run(
             ["sh", "-c", line, "sh", *ATLAS, *arguments],
@@ -69,7 +84,57 @@ class Shell:
         (self.folder / "roster.toml").write_text(text, "utf-8")
 
 
-def told(done: subprocess.CompletedProcess[str]) -> str:
+class QuickShell(Shell):
+    """Runs them in this process, which spares what a new one takes to import.
+
+    For all that does not lie at the border of a process: its streams, signals and kills. What
+    a spawned server says on standard error is not in `stderr`, and our own bugs are raised.
+    """
+
+    def __call__(
+        self, *arguments: str, env: Mapping[str, str] | None = None, stdin: str = ""
+    ) -> Done:
+        return called(arguments, {**self.env, **(env or {})}, stdin)
+
+
+def called(arguments: Sequence[str], env: Mapping[str, str], stdin: str = "") -> Done:
+    """What a command does with just these variables, run in this process."""
+    given, out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(3))
+    given.write(stdin)
+    given.seek(0)
+    with (
+        patch.dict(os.environ, env, clear=True),
+        patch.object(sys, "stdin", given),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        _at_most(WAIT),
+    ):
+        status = main(arguments)
+    return Done(list(arguments), status, _written(out), _written(err))
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Fail where the block takes longer. Only for the main thread."""
+
+    def late(*_: object) -> None:
+        raise AssertionError(f"the command took longer than {seconds:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def told(done: Done) -> str:
     """The one line that a failed command said."""
     (line,) = done.stderr.splitlines()
     assert line.startswith("atlas-mcp: ")

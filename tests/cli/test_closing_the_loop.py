@@ -13,7 +13,7 @@ from shutil import copy2
 from typing import Any
 
 import pytest
-from shell import ATLAS, WAIT, Shell, told
+from shell import ATLAS, WAIT, QuickShell, Shell, told
 
 from atlas_mcp.replay.controllers.registry import controller
 from solvers.recording import read_pool
@@ -26,7 +26,7 @@ GOLD = {"What is 6 × 7?": "42", "What is 40 + 1?": "41", "What is 9 × 5?": "45
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with three problems in its store and nine draws each: 42, 41, 42.0, 42, 41, …"""
-    shell = Shell(tmp_path_factory.mktemp("evidence"))
+    shell = QuickShell(tmp_path_factory.mktemp("evidence"))
     shell.roster(ROSTER)
     for problem in GOLD:
         _ask(shell, problem, "vote:9")

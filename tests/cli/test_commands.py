@@ -1,4 +1,4 @@
-"""The command line as a user runs it: real processes, real files."""
+"""The command line as a user runs it: real files, and real processes where they show more."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import shlex
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from shell import WAIT, Shell
+from shell import ATLAS, WAIT, Shell
+
+ASK = ("ask", "P", "--in-process")
 
 
 def test_ask_shows_calls_ledger_answer_and_where_the_record_is(shell: Shell) -> None:
-    done = shell("ask", "What is 6 × 7?", "--orchestrator", "agree:2")
+    done = shell.process("ask", "What is 6 × 7?", "--orchestrator", "agree:2")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^ +#\d+ +known/medium/direct +ok", done.stdout, re.MULTILINE)) == 3
     assert "agree: 42  2 of 3 answers agree; confidence 0.67" in done.stdout
@@ -32,7 +33,8 @@ def test_ask_shows_calls_ledger_answer_and_where_the_record_is(shell: Shell) -> 
 
 
 def test_ask_reads_a_problem_from_standard_input(shell: Shell) -> None:
-    done = shell("ask", "-", "--orchestrator", "greedy", "--json", stdin="What is 6 × 7?")
+    asking = ("ask", "-", "--in-process", "--orchestrator", "greedy", "--json")
+    done = shell(*asking, stdin="What is 6 × 7?")
     assert json.loads(done.stdout)["problem"] == "What is 6 × 7?"
 
 
@@ -41,7 +43,7 @@ def test_ask_works_in_this_process_too(shell: Shell) -> None:
 
 
 def test_ask_forces_a_conclusion_at_its_cap(shell: Shell) -> None:
-    found = shell.json("ask", "P", "--orchestrator", "vote:8", "--max-calls", "2")
+    found = shell.json("ask", "P", "--in-process", "--orchestrator", "vote:8", "--max-calls", "2")
     assert found["ledger"]["asked"] == 2
 
 
@@ -51,10 +53,10 @@ def test_ask_forces_a_conclusion_at_its_cap(shell: Shell) -> None:
         (("ask", " "), "the problem is empty", 2),
         (("ask", "P", "--orchestrator", "luck"), "known: greedy, vote, agree, confident", 2),
         (("ask", "P", "--max-calls", "-1"), "--max-calls must be at least 1", 2),
-        (("ask", "P", "--solver", "none"), "unknown solver 'none'; known: auto, known", 1),
-        (("ask", "P", "--strategy", "none"), "unknown strategy 'none'; known: direct", 1),
+        ((*ASK, "--solver", "none"), "unknown solver 'none'; known: auto, known", 1),
+        ((*ASK, "--strategy", "none"), "unknown strategy 'none'; known: direct", 1),
         (("ask", "P", "--server", "http://127.0.0.1:9/mcp"), "cannot be reached", 1),
-        (("ask", "P", "--roster", "none.toml"), "none.toml cannot be read", 1),
+        ((*ASK, "--roster", "none.toml"), "none.toml cannot be read", 1),
         (("serve", "--http", "nowhere"), "--http takes HOST:PORT", 2),
         (("serve", "--http", "0.0.0.0:8000"), "--allowed-host", 2),
         (("evidence", "show", "p_none"), "there is no evidence store", 2),
@@ -71,6 +73,16 @@ def test_wrong_use_ends_with_one_clear_line(
     assert "Traceback" not in done.stderr
     assert done.returncode == status
     assert done.stdout == ""
+
+
+def test_what_a_server_could_not_start_for_stands_above_the_line_that_it_ended(
+    shell: Shell,
+) -> None:
+    done = shell.process("ask", "P", "--roster", "none.toml")
+    cause, ended = done.stderr.splitlines()
+    assert "none.toml cannot be read" in cause
+    assert "what it said last stands above" in ended
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_the_store_can_be_listed_shown_and_verified(shell: Shell, asked: dict[str, Any]) -> None:
@@ -117,11 +129,11 @@ def test_labelled_evidence_is_exported_and_replayed_without_a_model(
     roster = shell.folder / "replay.toml"
     roster.write_text('[solvers.known]\napi = "replay"\npool = "pool"\n')
     env = {"ATLAS_STORE": str(shell.folder / "other.db"), "ATLAS_ROSTER": str(roster)}
-    done = shell("ask", "What is 6 × 7?", "--orchestrator", "vote:3", "--json", env=env)
-    again = json.loads(done.stdout)
+    voting = ("--in-process", "--orchestrator", "vote:3", "--json")
+    again = json.loads(shell("ask", "What is 6 × 7?", *voting, env=env).stdout)
     assert [one["answer"] for one in again["evidence"]] == ["42", "41", "42"]
     assert [one["tokens"] for one in again["evidence"]] == [15, 15, 15]
-    other = json.loads(shell("ask", "Another?", "--json", env=env).stdout)
+    other = json.loads(shell("ask", "Another?", "--in-process", "--json", env=env).stdout)
     assert other["abstained"]
     assert "recording_miss" in other["evidence"][0]["error"]
 
@@ -129,11 +141,11 @@ def test_labelled_evidence_is_exported_and_replayed_without_a_model(
 def test_the_error_of_a_failed_call_is_shown_whole(shell: Shell, asked: dict[str, Any]) -> None:
     assert shell("evidence", "export", str(shell.folder / "pool")).returncode == 0
     shell.roster('[solvers.known]\napi = "replay"\npool = "pool"\n')
-    failed = json.loads(shell("ask", "Another?", "--json").stdout)
+    failed = json.loads(shell("ask", "Another?", "--in-process", "--json").stdout)
     (one, *_) = failed["evidence"]
     assert len(one["error"]) > 60
     for arguments in (
-        ("ask", "Another?", "--orchestrator", "greedy"),
+        ("ask", "Another?", "--in-process", "--orchestrator", "greedy"),
         ("evidence", "show", failed["problem_id"]),
         ("evidence", "show", one["id"]),
     ):
@@ -142,9 +154,9 @@ def test_the_error_of_a_failed_call_is_shown_whole(shell: Shell, asked: dict[str
 
 def test_what_is_stored_cannot_steer_the_terminal(shell: Shell) -> None:
     shell.roster('[solvers.sly]\napi = "scripted"\nanswers = ["\\u001b[2J4\\u202e2"]\n')
-    found = shell.json("ask", "P \x1b[31mred", "--orchestrator", "greedy")
+    found = shell.json("ask", "P \x1b[31mred", "--in-process", "--orchestrator", "greedy")
     shown = [
-        shell("ask", "P \x1b[31mred").stdout,
+        shell("ask", "P \x1b[31mred", "--in-process").stdout,
         shell("evidence", "list").stdout,
         shell("evidence", "show", found["problem_id"]).stdout,
         shell("evidence", "show", found["evidence"][0]["id"]).stdout,
@@ -155,7 +167,8 @@ def test_what_is_stored_cannot_steer_the_terminal(shell: Shell) -> None:
 
 def test_the_record_is_named_where_it_can_be_found(shell: Shell) -> None:
     other = shell.folder / "an other.db"
-    done = shell("ask", "P", "--orchestrator", "greedy", "--store", str(other))
+    asking = ("ask", "P", "--in-process", "--orchestrator", "greedy")
+    done = shell(*asking, "--store", str(other))
     (command,) = re.findall(r"record: atlas-mcp (.*)", done.stdout)
     assert "known/medium/direct" in shell(*shlex.split(command)).stdout
 
@@ -201,7 +214,7 @@ def test_an_interrupted_run_keeps_what_it_found(shell: Shell) -> None:
         '[solvers.stuck]\napi = "scripted"\nanswers = ["never"]\nseconds = 600\n'
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "atlas_mcp", "ask", "P"],
+        [*ATLAS, "ask", "P"],
         env={**shell.env, "ATLAS_LOG_LEVEL": "INFO"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -245,7 +258,7 @@ def test_the_demo_can_print_json(shell: Shell) -> None:
     assert methods["vote:8"]["tokens"] is None
 
 
-def test_every_command_has_help() -> None:
+def test_every_command_has_help(shell: Shell) -> None:
     for words in (
         (),
         ("demo",),
@@ -254,11 +267,6 @@ def test_every_command_has_help() -> None:
         ("models", "pull"),
         ("evidence", "export"),
     ):
-        done = subprocess.run(
-            [sys.executable, "-m", "atlas_mcp", *words, "--help"],
-            capture_output=True,
-            text=True,
-            timeout=WAIT,
-        )
+        done = shell(*words, "--help")
         assert done.returncode == 0
         assert "usage: atlas-mcp" in done.stdout

@@ -14,13 +14,13 @@ import anyio
 import pytest
 from mcp.client import Client
 from mcp.client.stdio import StdioServerParameters
-from programs import Ended, atlas, environment, node_tool, run, scripted_atlas
+from programs import environment, node_tool, run, scripted_atlas
+from providing import beside
+from shell import Done, called
 from support import WAIT
 
 from atlas_mcp.cli.clients import NAMES, Launch, configurations
 from solvers.fake import Model, fake_provider, nobody
-
-pytestmark = pytest.mark.anyio
 
 KEY = "sk-ant-" + "x" * 40
 
@@ -31,15 +31,13 @@ def env(tmp_path: Path) -> dict[str, str]:
     return environment(tmp_path, **scripted_atlas(tmp_path))
 
 
-async def doctor(env: Mapping[str, str], *arguments: str) -> Ended:
-    return await run(atlas("doctor", *arguments), env=env)
+def doctor(env: Mapping[str, str], *arguments: str) -> Done:
+    return called(("doctor", *arguments), env)
 
 
-async def findings(env: Mapping[str, str], *arguments: str) -> dict[str, dict[str, Any]]:
+def findings(env: Mapping[str, str], *arguments: str) -> dict[str, dict[str, Any]]:
     """What was found, by name."""
-    done = await doctor(env, "--json", *arguments)
-    assert "Traceback" not in done.err
-    sections = json.loads(done.out)["findings"].values()
+    sections = json.loads(doctor(env, "--json", *arguments).stdout)["findings"].values()
     return {one["name"]: one for found in sections for one in found}
 
 
@@ -50,36 +48,36 @@ def roster(env: dict[str, str], text: str) -> None:
 # --- what is configured and missing
 
 
-async def test_all_is_well_where_a_solver_is_ready(env: dict[str, str]) -> None:
-    done = await doctor(env)
-    assert done.status == 0, done.out + done.err
-    assert "2 of 2 solvers are ready; default: first" in done.out
-    assert "✓ store" in done.out
-    assert "✗" not in done.out
-    assert done.err == ""
+def test_all_is_well_where_a_solver_is_ready(env: dict[str, str]) -> None:
+    done = doctor(env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 solvers are ready; default: first" in done.stdout
+    assert "✓ store" in done.stdout
+    assert "✗" not in done.stdout
+    assert done.stderr == ""
 
 
-async def test_every_cross_has_a_cure_and_without_a_solver_it_fails(env: dict[str, str]) -> None:
+def test_every_cross_has_a_cure_and_without_a_solver_it_fails(env: dict[str, str]) -> None:
     del env["ATLAS_ROSTER"]
-    done = await doctor(env, "--json")
-    assert done.status == 1
-    told = json.loads(done.out)
+    done = doctor(env, "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
     assert told["ready"] == 0
     bad = [one for one in told["findings"]["Solvers"] if one["mark"] == "bad"]
     assert {one["name"] for one in bad} >= {"qwen", "qwen-small"}
     assert all("atlas-mcp models pull" in one["cure"] for one in bad)
 
 
-async def test_the_doctor_makes_no_store_and_tells_of_the_one_that_is_there(
+def test_the_doctor_makes_no_store_and_tells_of_the_one_that_is_there(
     env: dict[str, str],
 ) -> None:
-    found = await findings(env)
+    found = findings(env)
     assert found["store"]["mark"] == "ok"
     assert "is made at first use" in found["store"]["text"]
-    assert not await anyio.Path(env["ATLAS_STORE"]).exists()
-    asked = await run(atlas("ask", "P", "--orchestrator", "greedy"), env=env)
-    assert asked.status == 0, asked.err
-    assert "1 problems" in (await findings(env))["store"]["text"]
+    assert not Path(env["ATLAS_STORE"]).exists()
+    asked = called(("ask", "P", "--in-process", "--orchestrator", "greedy"), env)
+    assert asked.returncode == 0, asked.stderr
+    assert "1 problems" in findings(env)["store"]["text"]
 
 
 def _newer(path: Path) -> None:
@@ -97,41 +95,41 @@ def _newer(path: Path) -> None:
     ],
     ids=["junk", "newer", "folder"],
 )
-async def test_a_store_that_cannot_be_used_names_the_cure(
+def test_a_store_that_cannot_be_used_names_the_cure(
     env: dict[str, str], spoil: Callable[[Path], object], said: str
 ) -> None:
     spoil(Path(env["ATLAS_STORE"]))
-    store = (await findings(env))["store"]
+    store = findings(env)["store"]
     assert store["mark"] == "bad"
     assert said in store["cure"]
 
 
-async def test_settings_and_a_roster_that_are_wrong_are_findings_and_no_end(
+def test_settings_and_a_roster_that_are_wrong_are_findings_and_no_end(
     env: dict[str, str],
 ) -> None:
-    done = await doctor({**env, "ATLAS_STOER": "x"}, "--json")
-    assert done.status == 1
-    data = json.loads(done.out)["findings"]["Data"]
+    done = doctor({**env, "ATLAS_STOER": "x"}, "--json")
+    assert done.returncode == 1
+    data = json.loads(done.stdout)["findings"]["Data"]
     assert "did you mean ATLAS_STORE?" in data[0]["cure"]
     roster(env, "solvers = 1")
-    done = await doctor(env, "--json")
-    assert done.status == 1
-    assert "is not valid" in json.loads(done.out)["findings"]["Data"][0]["cure"]
+    done = doctor(env, "--json")
+    assert done.returncode == 1
+    assert "is not valid" in json.loads(done.stdout)["findings"]["Data"][0]["cure"]
 
 
-async def test_keys_are_told_by_name_and_never_by_value(env: dict[str, str]) -> None:
+def test_keys_are_told_by_name_and_never_by_value(env: dict[str, str]) -> None:
     with_key = {**env, "ANTHROPIC_API_KEY": KEY, "HTTPS_PROXY": "http://me:word@proxy:1"}
     for arguments in ((), ("--json",), *(("--client", name) for name in NAMES)):
-        done = await doctor(with_key, *arguments)
-        assert done.status == 0, done.err
-        assert KEY not in done.out
-        assert "word" not in done.out
-    found = await findings(with_key)
+        done = doctor(with_key, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert KEY not in done.stdout
+        assert "word" not in done.stdout
+    found = findings(with_key)
     assert found["ANTHROPIC_API_KEY"]["text"] == "is set"
     assert found["HTTPS_PROXY"]["text"].startswith("http://proxy:1 ")
 
 
-async def test_what_is_known_of_a_providers_model_is_told(env: dict[str, str]) -> None:
+def test_what_is_known_of_a_providers_model_is_told(env: dict[str, str]) -> None:
     roster(
         env,
         """
@@ -148,7 +146,7 @@ async def test_what_is_known_of_a_providers_model_is_told(env: dict[str, str]) -
         command = ["/no/such/agent"]
         """,
     )
-    found = await findings(env)
+    found = findings(env)
     assert "set the environment variable MY_KEY" in found["keyless"]["cure"]
     assert found["priceless"]["mark"] == "note"
     assert "price unknown" in found["priceless"]["text"]
@@ -173,21 +171,21 @@ base_url = "{url}"
 """
 
 
-async def test_a_provider_is_asked_which_models_of_the_roster_it_has(env: dict[str, str]) -> None:
-    async with fake_provider(models={"there": Model()}) as provider:
+def test_a_provider_is_asked_which_models_of_the_roster_it_has(env: dict[str, str]) -> None:
+    with beside(fake_provider(models={"there": Model()})) as provider:
         roster(env, ONLINE.format(url=provider.url))
-        done = await doctor({**env, "KEY": KEY}, "--online", "--json")
-    assert done.status == 0
-    one, other = json.loads(done.out)["findings"]["Providers"]
+        done = doctor({**env, "KEY": KEY}, "--online", "--json")
+    assert done.returncode == 0
+    one, other = json.loads(done.stdout)["findings"]["Providers"]
     assert one["text"] == "answers, the key is accepted; it lists known"
     assert (other["text"], other["mark"]) == ("does not list gone", "bad")
     assert not provider.journal.calls
 
 
-async def test_a_provider_that_nobody_reaches_is_told(env: dict[str, str]) -> None:
+def test_a_provider_that_nobody_reaches_is_told(env: dict[str, str]) -> None:
     roster(env, ONLINE.format(url=nobody()))
-    done = await doctor({**env, "KEY": KEY}, "--online", "--json")
-    [one] = json.loads(done.out)["findings"]["Providers"]
+    done = doctor({**env, "KEY": KEY}, "--online", "--json")
+    [one] = json.loads(done.stdout)["findings"]["Providers"]
     assert (one["mark"], one["text"]) == ("bad", "does not answer")
     assert one["cure"]
 
@@ -209,12 +207,13 @@ def _started(name: str, text: str) -> tuple[list[str], dict[str, str]]:
     return [entry["command"], *entry["args"]], entry["env"]
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("name", NAMES)
 async def test_every_configuration_starts_the_server_as_it_is_here(
     name: str, env: dict[str, str], tmp_path: Path
 ) -> None:
-    done = await doctor({**env, "ANTHROPIC_API_KEY": KEY}, "--client", name)
-    (command, *arguments), given = _started(name, done.out)
+    done = doctor({**env, "ANTHROPIC_API_KEY": KEY}, "--client", name)
+    (command, *arguments), given = _started(name, done.stdout)
     # Claude Desktop starts servers without the variables of a shell, in any folder.
     bare = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **given}
     spawned = StdioServerParameters(command=command, args=arguments, env=bare, cwd="/")
@@ -246,16 +245,17 @@ def test_claude_desktops_file_is_where_each_system_has_it(platform: str, folder:
     assert client.where == str(Path("/home") / folder / "claude_desktop_config.json")
 
 
-async def test_agents_that_solve_are_found_by_claude_desktop_too(env: dict[str, str]) -> None:
+def test_agents_that_solve_are_found_by_claude_desktop_too(env: dict[str, str]) -> None:
     roster(env, '[solvers.agent]\napi = "command"\npreset = "claude"\n')
-    done = await doctor(env, "--client", "claude-desktop")
-    assert json.loads(done.out)["mcpServers"]["atlas"]["env"]["PATH"] == env["PATH"]
+    done = doctor(env, "--client", "claude-desktop")
+    assert json.loads(done.stdout)["mcpServers"]["atlas"]["env"]["PATH"] == env["PATH"]
 
 
+@pytest.mark.anyio
 @pytest.mark.slow
 async def test_claude_code_takes_its_configuration(env: dict[str, str], tmp_path: Path) -> None:
     claude = node_tool("claude")
-    printed = shlex.split((await doctor(env, "--client", "claude-code")).out)
+    printed = shlex.split(doctor(env, "--client", "claude-code").stdout)
     added = await run([claude, *printed[1:]], env=environment(tmp_path), cwd=tmp_path)
     assert added.status == 0, added.out + added.err
     listed = await run([claude, "mcp", "list"], env=environment(tmp_path), cwd=tmp_path)
@@ -263,16 +263,17 @@ async def test_claude_code_takes_its_configuration(env: dict[str, str], tmp_path
     assert line.endswith("Connected")
 
 
+@pytest.mark.anyio
 @pytest.mark.slow
 async def test_codex_takes_both_of_its_configurations(env: dict[str, str], tmp_path: Path) -> None:
     codex = node_tool("codex")
     home = environment(tmp_path)
-    printed = shlex.split((await doctor(env, "--client", "codex-cli")).out)
+    printed = shlex.split(doctor(env, "--client", "codex-cli").stdout)
     added = await run([codex, *printed[1:]], env=home, cwd=tmp_path)
     assert added.status == 0, added.out + added.err
     [by_command] = (await run([codex, "mcp", "list", "--json"], env=home)).json()
-    file = await doctor({**env, "OPENAI_API_KEY": KEY}, "--client", "codex")
-    await anyio.Path(tmp_path / ".codex" / "config.toml").write_text(file.out)
+    file = doctor({**env, "OPENAI_API_KEY": KEY}, "--client", "codex")
+    await anyio.Path(tmp_path / ".codex" / "config.toml").write_text(file.stdout)
     [by_file] = (await run([codex, "mcp", "list", "--json"], env=home)).json()
     for entry in (by_command["transport"], by_file["transport"]):
         assert [entry["command"], *entry["args"]] == printed[printed.index("--") + 1 :]

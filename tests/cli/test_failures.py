@@ -43,7 +43,9 @@ def test_a_reader_that_has_read_enough_ends_the_command_in_silence(
 
 @full_device
 @pytest.mark.parametrize("env", BUFFERING)
-@pytest.mark.parametrize("arguments", [("evidence", "list"), ("ask", "P", "--json")])
+@pytest.mark.parametrize(
+    "arguments", [("evidence", "list"), ("ask", "P", "--in-process", "--json")]
+)
 def test_a_full_disk_behind_standard_output_is_told(
     shell: Shell, asked: dict[str, Any], arguments: tuple[str, ...], env: dict[str, str]
 ) -> None:
@@ -91,9 +93,10 @@ def test_bytes_that_are_no_text_are_wrong_use(
 
 def test_output_in_an_encoding_without_our_characters_is_still_written(shell: Shell) -> None:
     env = {"PYTHONIOENCODING": "latin-1"}
-    done = shell("ask", "x ≤ ½", "--json", "--orchestrator", "greedy", env=env)
+    asking = ("ask", "x ≤ ½", "--in-process", "--orchestrator", "greedy")
+    done = shell.process(*asking, "--json", env=env)
     assert '"problem": "x \\u2264 \\u00bd"' in done.stdout
-    assert shell("ask", "x ≤ ½", "--orchestrator", "greedy", env=env).returncode == 0
+    assert shell.process(*asking, env=env).returncode == 0
 
 
 def test_an_unwritable_transcript_is_told_before_anything_is_paid_for(shell: Shell) -> None:
@@ -104,7 +107,7 @@ def test_an_unwritable_transcript_is_told_before_anything_is_paid_for(shell: She
 
 def test_a_run_whose_transcript_cannot_be_written_is_shown_all_the_same(shell: Shell) -> None:
     (shell.folder / "transcripts").write_text("a file where the folder should be")
-    done = shell("ask", "P")
+    done = shell("ask", "P", "--in-process")
     assert "agree: 42" in done.stdout
     assert "transcript:" not in done.stdout
     assert "the transcript could not be written to" in told(done)

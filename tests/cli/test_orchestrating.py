@@ -1,4 +1,4 @@
-"""A model orchestrates from the command line: real processes, a fake provider on loopback."""
+"""A model orchestrates from the command line: a fake provider on loopback, and real kills."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anyio.from_thread import start_blocking_portal
+from providing import beside
 from shell import ATLAS, WAIT, Shell
 
 from solvers.fake import Provider, fake_provider
@@ -34,6 +34,7 @@ key_env = "BOSS_KEY"
 price = {{input = 1.0, output = 10.0}}
 """
 
+HERE = ("--in-process", "--orchestrator", "model:boss")
 FINAL = {"because": "two agree", "evidence_ids": [], "answer": "42", "confidence": 0.8}
 
 
@@ -72,10 +73,7 @@ def boss() -> Boss:
 
 @pytest.fixture
 def provider(boss: Boss) -> Iterator[Provider]:
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(portal.call(fake_provider, boss)) as provider,
-    ):
+    with beside(fake_provider(boss)) as provider:
         yield provider
         boss.may_answer.set()
 
@@ -88,7 +86,7 @@ def shell(shell: Shell, provider: Provider) -> Shell:
 
 
 def test_ask_shows_what_the_model_thought_found_and_spent(shell: Shell) -> None:
-    done = shell("ask", "What is 6 × 7?", "--orchestrator", "model:boss")
+    done = shell.process("ask", "What is 6 × 7?", "--orchestrator", "model:boss")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.strip() for line in lines if "Turn" in line] == [
@@ -104,7 +102,7 @@ def test_ask_shows_what_the_model_thought_found_and_spent(shell: Shell) -> None:
 def test_json_has_the_thoughts_and_parts_of_the_cost_that_sum(
     shell: Shell, provider: Provider
 ) -> None:
-    found = shell.json("ask", "What is 6 × 7?", "--orchestrator", "model:boss")
+    found = shell.json("ask", "What is 6 × 7?", *HERE)
     assert (found["answer"], found["own_confidence"]) == ("42", 0.8)
     assert [step["thought"] for step in found["steps"] if "thought" in step] == [
         "Turn 0: not sure yet.",
@@ -119,8 +117,8 @@ def test_json_has_the_thoughts_and_parts_of_the_cost_that_sum(
 
 def test_the_model_chooses_among_the_solvers_of_the_server(shell: Shell, boss: Boss) -> None:
     boss.arguments = {"solver": "known", "instruction": "check it"}
-    options = ("--orchestrator", "model:boss", "--variant", "mm+mi", "--calls-of", "known=2")
-    found = shell.json("ask", "P", *options)
+    options = ("--variant", "mm+mi", "--calls-of", "known=2")
+    found = shell.json("ask", "P", *HERE, *options)
     assert [(one["solver"], one["instruction"]) for one in found["evidence"]] == [
         ("known", "check it"),
         ("known", "check it"),
@@ -133,7 +131,7 @@ def test_the_model_is_shown_the_files_of_the_problem(
     image = b"GIF89a" + bytes(32)
     (tmp_path / "a.gif").write_bytes(image)
     files = ("--attach", str(tmp_path / "a.gif"))
-    shell.json("ask", "What is shown?", "--orchestrator", "model:boss", *files)
+    shell.json("ask", "What is shown?", *HERE, *files)
     assert boss.shown == [image]
 
 
@@ -157,13 +155,13 @@ def test_a_run_that_was_killed_goes_on_without_paying_again(shell: Shell, boss: 
 
 def test_a_cap_on_seconds_ends_a_run_whose_model_thinks_for_ever(shell: Shell, boss: Boss) -> None:
     boss.may_answer.clear()
-    found = shell.json("ask", "P", "--orchestrator", "model:boss", "--max-seconds", "6")
+    found = shell.json("ask", "P", *HERE, "--max-seconds", "6")
     assert (found["answer"], found["forced"]) == ("42", True)
     assert "time" in found["because"]
 
 
 def test_a_cap_on_dollars_is_told_before_anything_is_paid(shell: Shell, boss: Boss) -> None:
-    done = shell("ask", "P", "--orchestrator", "model:boss", "--max-usd", "0.0001")
+    done = shell("ask", "P", *HERE, "--max-usd", "0.0001")
     assert done.returncode == 3
     assert "the budget leaves no room" in done.stdout
     assert boss.turns == 0
@@ -174,12 +172,12 @@ def test_a_cap_on_dollars_is_told_before_anything_is_paid(shell: Shell, boss: Bo
     [
         (("--orchestrator", "model:none"), "no solver 'none' in the roster"),
         (("--orchestrator", "vote:3", "--variant", "mm"), "is for a model"),
-        (("--orchestrator", "model:boss", "--calls-of", "known"), "write SOLVER=N"),
+        ((*HERE, "--calls-of", "known"), "write SOLVER=N"),
         (
-            ("--orchestrator", "model:boss", "--variant", "mm", "--calls-of", "x=1"),
+            (*HERE, "--variant", "mm", "--calls-of", "x=1"),
             "no solver 'x' to cap; there are: known, boss",
         ),
-        (("--orchestrator", "model:boss", "--draws", "9"), "--draws must be from 1 to 8"),
+        ((*HERE, "--draws", "9"), "--draws must be from 1 to 8"),
         (("--max-usd", "0"), "--max-usd must be more than 0"),
         (("--max-seconds", "nan"), "--max-seconds must be more than 0"),
         (("--max-tokens", "0"), "--max-tokens must be at least 1"),
@@ -194,7 +192,7 @@ def test_wrong_use_is_told_in_one_line(shell: Shell, arguments: tuple[str, ...],
 
 
 def test_a_model_that_cannot_converse_is_told_in_one_line(shell: Shell) -> None:
-    done = shell("ask", "P", "--orchestrator", "model:known")
+    done = shell("ask", "P", "--in-process", "--orchestrator", "model:known")
     assert "a model of api 'scripted' cannot hold a conversation" in done.stderr
     assert done.returncode == 1
 

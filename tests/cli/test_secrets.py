@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-from programs import atlas, environment, run
+from programs import atlas, environment, free_port, serving
+from providing import beside
+from shell import called
 
 from solvers.fake import Asked, Reply, fake_provider, structured
 from solvers.fake.faults import Fault
-
-pytestmark = pytest.mark.anyio
 
 KEYS = {
     "ANTHROPIC_API_KEY": "planted-in-anthropic-3f9a7c",
@@ -51,9 +51,10 @@ def files_below(folder: Path) -> list[Path]:
     return [one for one in folder.rglob("*") if one.is_file() and one.name != "roster.toml"]
 
 
-async def test_planted_keys_surface_nowhere(tmp_path: Path) -> None:
+def test_planted_keys_surface_nowhere(tmp_path: Path) -> None:
     said = ""
-    async with fake_provider(leaks) as provider:
+    with ExitStack() as stack:
+        provider = stack.enter_context(beside(fake_provider(leaks)))
         (tmp_path / "roster.toml").write_text(roster(provider.url))
         env = environment(
             tmp_path,
@@ -62,22 +63,27 @@ async def test_planted_keys_surface_nowhere(tmp_path: Path) -> None:
             ATLAS_LOG_LEVEL="DEBUG",
             **KEYS,
         )
+        port = free_port()
+        command = atlas("serve", "--http", f"127.0.0.1:{port}")
+        server = serving(command, port, env=env, log=tmp_path / "server.log")
+        url = stack.enter_context(beside(server))
 
-        async def tell(*arguments: str) -> str:
-            ended = await run(atlas(*arguments), env=env, cwd=tmp_path)
-            assert ended.status in (0, 3), ended.err
-            return ended.out + ended.err
+        def tell(*arguments: str) -> str:
+            done = called(arguments, env)
+            assert done.returncode in (0, 3), done.stderr
+            return done.stdout + done.stderr
 
         for solver in ("claude", "gpt", "local", "claude-failing", "gpt-failing", "local-failing"):
             for orchestrator in ("greedy", f"model:{solver}"):
                 asking = ("ask", f"P for {solver}", "--orchestrator", orchestrator)
-                said += await tell(*asking, "--solver", solver, "--max-calls", "1")
-    for row in json.loads((await tell("evidence", "list", "--json")).partition("\n]")[0] + "\n]"):
-        said += await tell("evidence", "show", row["id"])
-    said += await tell("evidence", "export", str(tmp_path / "pool"))
+                said += tell(*asking, "--server", url, "--solver", solver, "--max-calls", "1")
+    for row in json.loads(tell("evidence", "list", "--json")):
+        said += tell("evidence", "show", row["id"])
+    said += tell("evidence", "export", str(tmp_path / "pool"))
     files = files_below(tmp_path)
-    assert {"evidence.db", "responses.jsonl.gz"} < {one.name for one in files}
+    assert {"evidence.db", "responses.jsonl.gz", "server.log"} < {one.name for one in files}
     assert any(one.parent.name == "transcripts" for one in files)
+    assert "DEBUG" in (tmp_path / "server.log").read_text("utf-8")
     assert "[redacted]" in said
     for key in KEYS.values():
         assert key not in said
