@@ -27,14 +27,16 @@ def size(result: CallToolResult) -> int:
 
 
 def huge(n: int) -> SolveResult:
+    """Each of its texts alone is longer than a reply may be."""
+    long = MAX_CHARS + 1_000
     return SolveResult(
         status="ok",
         model="m" * 10_000,
-        answer=f"{n}" + "ä" * 50_000,
-        approach="a" * 50_000,
-        reasoning="r\n" * 50_000,
+        answer=f"{n}" + "ä" * long,
+        approach="a" * long,
+        reasoning="r\n" * long,
         confidence=0.5,
-        text="t" * 200_000,
+        text="t" * long,
     )
 
 
