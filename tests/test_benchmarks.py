@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+# They share one run, so one worker should have them all.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("peers")]
 
 PEERS = Path(__file__).parents[1] / "benchmarks" / "peers"
 SECONDS = 240

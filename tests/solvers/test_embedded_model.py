@@ -23,7 +23,7 @@ from solvers.model import LanguageModel, Message, ModelRequest, ToolResult, Tool
 from solvers.registry import SolverSpec, build_model
 from solvers.types import Attachment, Meter, Shared
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.alone]
 
 TOOL = ExploreTool(
     base=Explore(),
