@@ -61,6 +61,7 @@ async def test_the_text_alone_tells_the_model_all(tmp_path: Path) -> None:
     assert stored.account.spent.calls == 4
 
 
+@pytest.mark.alone  # Gemini has as little time to start the server as for a call
 async def test_what_was_found_before_the_host_cut_a_call_off_is_told_without_a_new_one(
     tmp_path: Path,
 ) -> None:
