@@ -229,9 +229,10 @@ async def test_a_price_that_is_not_known_stays_unknown(access: Access, api: str)
     assert meter.usage.output_tokens
 
 
-def test_not_every_solver_can_converse() -> None:
+@pytest.mark.parametrize(("api", "options"), [("replay", {}), ("scripted", {"answers": ["42"]})])
+def test_not_every_solver_can_converse(api: str, options: dict[str, Any]) -> None:
     with pytest.raises(FixSetupError, match="cannot hold a conversation"):
-        registry.build_model(SolverSpec(name="s", api="replay"), Shared())
+        registry.build_model(SolverSpec(name="s", api=api, options=options), Shared())
 
 
 async def test_a_body_never_holds_what_newer_models_refuse(access: Access) -> None:
