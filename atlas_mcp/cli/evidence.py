@@ -181,7 +181,6 @@ async def _export(store: SqliteStore, args: argparse.Namespace) -> int:
     from anyio import to_thread
 
     from atlas_mcp.pools.exporting import ProblemRecord, export
-    from atlas_mcp.pools.gold import folded
 
     gold = await to_thread.run_sync(_gold, args.gold) if args.gold else None
     ids = args.problem or [row.id for row in await store.problems(limit=-1)]
@@ -197,7 +196,7 @@ async def _export(store: SqliteStore, args: argparse.Namespace) -> int:
                 labels=await store.labels(id_),
             )
         )
-    if gold is not None and not any(folded(one.problem.text) in gold for one in records):
+    if gold is not None and not any(one_line(one.problem.text) in gold for one in records):
         raise BadRequestError(f"--gold {args.gold} has the answer to none of these problems")
     written = export(records, args.folder, gold)
     if args.json:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp.client import Client
 
-from atlas_mcp.core.cleaning import clean
+from atlas_mcp.core.cleaning import clean, one_line
 from atlas_mcp.host.orchestrator import Task
 from atlas_mcp.host.replies import Capsule
 
@@ -23,7 +23,7 @@ async def find_problem(client: Client, task: Task) -> str:
     """
     if task.attachments:
         return ""
-    begins = " ".join(clean(task.text).split())[:_SHOWN]
+    begins = one_line(task.text)[:_SHOWN]
     for row in (await _read(client, "atlas://index"))["problems"]:
         if row["scope"] == task.scope and str(row["text"]).startswith(begins):
             found = (await _read(client, f"atlas://problems/{row['id']}"))["problem"]

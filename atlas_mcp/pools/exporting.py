@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from atlas_mcp.core.cleaning import one_line
 from atlas_mcp.core.ports import Label
 from atlas_mcp.core.types import Evidence, Problem
-from atlas_mcp.pools.gold import Gold, folded
+from atlas_mcp.pools.gold import Gold
 from solvers.recording import Question, Recording, write_pool
 
 # A call that ended without a reply says nothing about what the solver would have answered.
@@ -70,7 +71,7 @@ def _question(same: Sequence[ProblemRecord], gold: Gold) -> Question:
         question_id=problem.id,
         dataset="atlas",
         question=problem.text,
-        gold=gold.get(folded(problem.text)) or next(labelled, None),
+        gold=gold.get(one_line(problem.text)) or next(labelled, None),
         meta={"answer_kind": problem.answer_kind, "scope": problem.scope},
     )
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from atlas_mcp.core.cleaning import clean
+from atlas_mcp.core.cleaning import one_line
 from atlas_mcp.core.errors import BadRequestError
 
 Gold = Mapping[str, str]
-"""Right answers by what `folded` makes of the text of their question."""
+"""Right answers by the text of their question on one line."""
 
 
 class _Row(BaseModel):
@@ -19,14 +19,9 @@ class _Row(BaseModel):
     gold: str | int | float
 
 
-def folded(text: str) -> str:
-    """A question's text, however its blanks were set."""
-    return " ".join(clean(text).split())
-
-
 def gold(pairs: Iterable[tuple[str, str]]) -> Gold:
     """Right answers of questions; those that have none are left out."""
-    return {folded(question): answer for question, answer in pairs if answer}
+    return {one_line(question): answer for question, answer in pairs if answer}
 
 
 def read_gold(path: Path) -> Gold:

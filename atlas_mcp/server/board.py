@@ -15,7 +15,7 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourcesListChanged, ResourceUpdated
 from mcp.types import EmptyResult, Resource, SubscribeRequestParams, UnsubscribeRequestParams
 
-from atlas_mcp.core.cleaning import cut
+from atlas_mcp.core.cleaning import cut, one_line
 from atlas_mcp.core.ports import EvidenceStore
 
 INDEX = "atlas://index"
@@ -57,7 +57,7 @@ class Board:
             Resource(
                 uri=f"atlas://problems/{row.id}",
                 name=row.id,
-                title=cut(" ".join(row.text.split()), 60),
+                title=cut(one_line(row.text), 60),
                 description=f"ledger and conclusions after {row.calls} solver calls",
                 mime_type="application/json",
             )

@@ -9,7 +9,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.types import Completion, ResourceTemplateReference
 
-from atlas_mcp.core.cleaning import clean, cut
+from atlas_mcp.core.cleaning import clean, cut, one_line
 from atlas_mcp.core.errors import AtlasError, NotFoundError
 from atlas_mcp.core.ports import Record
 from atlas_mcp.core.types import as_json
@@ -39,7 +39,7 @@ def add_resources(server: AtlasServer) -> None:
                 {
                     "id": row.id,
                     "uri": f"atlas://problems/{row.id}",
-                    "text": cut(" ".join(row.text.split()), 200),
+                    "text": cut(one_line(row.text), 200),
                     "scope": row.scope,
                     "calls": row.calls,
                     "concluded": row.concluded,
