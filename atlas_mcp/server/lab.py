@@ -15,18 +15,18 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
+from atlas_mcp.core.cleaning import cut
 from atlas_mcp.core.errors import AtlasError
 from atlas_mcp.replay.extra import need_arrays
 from atlas_mcp.sandbox.isolation import Isolation
 from atlas_mcp.server.context import AtlasServer
+from atlas_mcp.server.wire import MAX_CHARS
 from solvers.errors import FixSetupError
 
 if TYPE_CHECKING:
     from atlas_mcp.discovery.rounds import Run
 
 T = TypeVar("T")
-
-MAX_CHARS = 20_000
 
 _SUBMIT = """\
 Try a controller: Python source that defines class Controller. It runs in a sandbox on recorded \
@@ -114,7 +114,7 @@ def _submitted(run: Run, source: str, change: str) -> str:
 def _feedback(run: Run) -> str:
     from atlas_mcp.discovery.feedback import feedback
 
-    return feedback(run.brief())[:MAX_CHARS]
+    return cut(feedback(run.brief()), MAX_CHARS)
 
 
 def _rules(run: Run) -> str:
