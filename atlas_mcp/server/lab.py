@@ -51,6 +51,7 @@ def add_lab(server: AtlasServer, folder: Path, isolation: Isolation) -> None:
         title="Submit a controller",
         description=_SUBMIT,
         annotations=ToolAnnotations(read_only_hint=False, destructive_hint=False),
+        structured_output=False,
     )
     async def submit_controller(
         source: Annotated[str, Field(max_length=60_000)],
@@ -62,6 +63,7 @@ def add_lab(server: AtlasServer, folder: Path, isolation: Isolation) -> None:
         title="Frontier",
         description=_FRONTIER,
         annotations=ToolAnnotations(read_only_hint=True),
+        structured_output=False,
     )
     async def frontier() -> str:
         return await lab.use(_feedback)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from discovering import GOLD, SHORTEST, written
 from shell import Shell
-from support import Connect
+from support import Connect, text_of
+
+from atlas_mcp.server.wire import MAX_CHARS
 
 pytestmark = [
     pytest.mark.anyio,
@@ -44,14 +46,26 @@ async def test_a_host_submits_controllers_and_reads_how_they_do(
         prompt = await host.client.get_prompt("discover", {"rounds": "2"})
         assert "class Controller" in str(prompt.messages[0].content)
         good = await host.call("submit_controller", source=SHORTEST, change="whoever is first")
-        assert "round 1: score" in str(good.structured_content)
+        assert "round 1: score" in text_of(good)
         bad = await host.call("submit_controller", source="import os", change="look around")
-        assert "round 2: refused: line 1: import of os" in str(bad.structured_content)
-        read = str((await host.call("frontier")).structured_content)
+        assert "round 2: refused: line 1: import of os" in text_of(bad)
+        read = text_of(await host.call("frontier"))
     assert "change: whoever is first" in read
     assert "self-consistency" in read
     assert GOLD not in read
     assert (lab / "best.py").exists()
+
+
+async def test_what_the_lab_says_is_said_once_and_a_cut_is_told(
+    connect: Connect, lab: Path
+) -> None:
+    async with connect(["42"], lab=lab) as host:
+        long = f"{SHORTEST}\n#{'x' * MAX_CHARS}"
+        await host.call("submit_controller", source=long, change="nothing")
+        read = await host.call("frontier")
+    assert read.structured_content is None
+    assert len(text_of(read)) == MAX_CHARS
+    assert text_of(read).endswith(" characters]")
 
 
 async def test_a_folder_that_is_no_lab_is_told(connect: Connect, tmp_path: Path) -> None:
