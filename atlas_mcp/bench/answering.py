@@ -15,7 +15,7 @@ from mcp.client import Client
 
 from atlas_mcp.bench.methods.method import Method, Setup
 from atlas_mcp.bench.rows import Spent
-from atlas_mcp.explore.equivalence import canonical
+from atlas_mcp.equivalence import canonical
 from atlas_mcp.host import transcript
 from atlas_mcp.host.conversation import Conversation
 from atlas_mcp.host.orchestrator import Orchestrator, Outcome, Progress, Task

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from atlas_mcp.bench.options import LETTERS, with_options
 from atlas_mcp.bench.suite import Item
-from atlas_mcp.explore.equivalence import canonical
+from atlas_mcp.equivalence import canonical
 
 if TYPE_CHECKING:
     from inspect_ai.solver import TaskState

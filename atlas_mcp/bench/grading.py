@@ -13,7 +13,7 @@ from atlas_mcp.bench.mathematics import equivalent
 from atlas_mcp.bench.programs import Programs
 from atlas_mcp.bench.suite import Grading, Item
 from atlas_mcp.core.errors import AtlasError
-from atlas_mcp.explore.equivalence import canonical, same
+from atlas_mcp.equivalence import canonical, same
 from atlas_mcp.sandbox.isolation import Isolation
 from solvers.errors import SolverError
 from solvers.recording import Recording

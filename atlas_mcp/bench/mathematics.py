@@ -15,7 +15,7 @@ from importlib.util import find_spec
 import anyio
 import anyio.to_process
 
-from atlas_mcp.explore.equivalence import same
+from atlas_mcp.equivalence import same
 from solvers.errors import MissingPackageError
 
 SECONDS = 30.0

@@ -81,7 +81,7 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     need_arrays()
     from atlas_mcp.discovery.fenced import Code
-    from atlas_mcp.explore.equivalence import canonical
+    from atlas_mcp.equivalence import canonical
     from atlas_mcp.pools.equating import equated
     from atlas_mcp.replay.arrays import record
     from atlas_mcp.replay.engine import replay

@@ -12,7 +12,7 @@ from atlas_mcp.discovery.folder import Folder, RunInfo
 from atlas_mcp.discovery.lab import Told, opened
 from atlas_mcp.discovery.rounds import Run
 from atlas_mcp.discovery.splits import digest
-from atlas_mcp.explore.equivalence import canonical
+from atlas_mcp.equivalence import canonical
 from atlas_mcp.pools.equating import equated
 from atlas_mcp.replay.arrays import record
 from solvers.recording import read_pool

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from atlas_mcp.explore.equivalence import canonical
+from atlas_mcp.equivalence import canonical
 from solvers.types import AnswerKind
 
 MAX_APPROACHES = 5

@@ -27,9 +27,9 @@ from atlas_mcp.core.types import (
     Evidence,
     Problem,
 )
+from atlas_mcp.equivalence import same
 from atlas_mcp.explore.budget import Budget, left
 from atlas_mcp.explore.dispatch import Dispatcher, Ready
-from atlas_mcp.explore.equivalence import same
 from atlas_mcp.explore.jobs import Job, Jobs, next_end
 from atlas_mcp.explore.ledger import Ledger, Vote, count, majority_since
 from atlas_mcp.strategies import named

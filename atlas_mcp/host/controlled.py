@@ -15,7 +15,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
-from atlas_mcp.explore.equivalence import canonical
+from atlas_mcp.equivalence import canonical
 from atlas_mcp.host.orchestrator import Abstain, Answer, Explore, Explores, Step, View, leading
 from atlas_mcp.host.replies import Capsule, dispatched
 from atlas_mcp.host.rules import MAX_DRAWS, cure

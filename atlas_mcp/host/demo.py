@@ -15,7 +15,7 @@ from typing import Any
 from mcp.client import Client
 
 from atlas_mcp.core.intervals import wilson
-from atlas_mcp.explore.equivalence import same
+from atlas_mcp.equivalence import same
 from atlas_mcp.host.orchestrator import Explore, Orchestrator, Outcome, Task
 from atlas_mcp.host.rules import FixedVote, Greedy, StopAtAgreement
 from atlas_mcp.host.running import run

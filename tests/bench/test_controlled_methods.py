@@ -19,7 +19,7 @@ from atlas_mcp.bench.answering import Answered, Question, answer
 from atlas_mcp.bench.methods.method import Method, Setup
 from atlas_mcp.bench.methods.registry import method
 from atlas_mcp.core.errors import BadRequestError
-from atlas_mcp.explore.equivalence import canonical
+from atlas_mcp.equivalence import canonical
 from atlas_mcp.host.orchestrator import Explore
 from atlas_mcp.pools.equating import equated
 from atlas_mcp.replay.arrays import record

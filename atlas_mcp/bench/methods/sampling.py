@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from atlas_mcp.bench.methods.method import Method
 from atlas_mcp.core.errors import BadRequestError
-from atlas_mcp.explore.equivalence import canonical
+from atlas_mcp.equivalence import canonical
 from atlas_mcp.host.orchestrator import Explore, Step, View
 from atlas_mcp.host.rules import FixedVote, Greedy, StopAtAgreement, StopWhenConfident
 from solvers.types import AnswerKind

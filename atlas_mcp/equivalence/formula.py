@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from atlas_mcp.explore.equivalence.notation import (
+from atlas_mcp.equivalence.notation import (
     ALIASES,
     FUNCTIONS,
     LETTERS,

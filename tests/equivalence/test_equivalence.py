@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from atlas_mcp.explore.equivalence import canonical, same
+from atlas_mcp.equivalence import canonical, same
 from solvers.types import AnswerKind
 
 OPTIONS = "Which city is the capital of France?\nA) London\nB) Paris\nC) Rome"

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
-from atlas_mcp.explore.equivalence.evaluation import CONSTANTS, Value, bounded, evaluated
-from atlas_mcp.explore.equivalence.formula import (
+from atlas_mcp.equivalence.evaluation import CONSTANTS, Value, bounded, evaluated
+from atlas_mcp.equivalence.formula import (
     EMPTY_SET,
     Apply,
     Collection,
@@ -23,7 +23,7 @@ from atlas_mcp.explore.equivalence.formula import (
     Relation,
     Symbol,
 )
-from atlas_mcp.explore.equivalence.notation import UnreadableError
+from atlas_mcp.equivalence.notation import UnreadableError
 
 
 def formula_key(node: Node) -> str:

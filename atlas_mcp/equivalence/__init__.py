@@ -1,5 +1,5 @@
 """When two answers are the same answer: `canonical` gives the key, `same` compares two."""
 
-from atlas_mcp.explore.equivalence.answers import canonical, same
+from atlas_mcp.equivalence.answers import canonical, same
 
 __all__ = ["canonical", "same"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from atlas_mcp.explore.equivalence.units import is_letter_unit, is_unit, joins_quantities
+from atlas_mcp.equivalence.units import is_letter_unit, is_unit, joins_quantities
 
 TRIGONOMETRIC = frozenset("sin cos tan cot sec csc".split())
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import reduce
 
-from atlas_mcp.explore.equivalence.formula import Apply, Node, Number, Symbol
-from atlas_mcp.explore.equivalence.notation import TRIGONOMETRIC, UnreadableError
+from atlas_mcp.equivalence.formula import Apply, Node, Number, Symbol
+from atlas_mcp.equivalence.notation import TRIGONOMETRIC, UnreadableError
 
 Value = Fraction | complex
 Point = Mapping[str, complex]

@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
-from atlas_mcp.explore.equivalence.formula import parse
-from atlas_mcp.explore.equivalence.identity import formula_key, labelled, number_key
-from atlas_mcp.explore.equivalence.notation import NAMES, plain_exponents
-from atlas_mcp.explore.equivalence.units import is_measure
+from atlas_mcp.equivalence.formula import parse
+from atlas_mcp.equivalence.identity import formula_key, labelled, number_key
+from atlas_mcp.equivalence.notation import NAMES, plain_exponents
+from atlas_mcp.equivalence.units import is_measure
 from solvers.types import AnswerKind
 
 MAX_FORMULA = 1_000
