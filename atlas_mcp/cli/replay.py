@@ -81,7 +81,6 @@ def _evaluate(args: argparse.Namespace) -> int:
 
     need_arrays()
     from atlas_mcp.discovery.fenced import Code
-    from atlas_mcp.equivalence import canonical
     from atlas_mcp.pools.equating import equated
     from atlas_mcp.replay.arrays import record
     from atlas_mcp.replay.engine import replay
@@ -91,7 +90,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     chosen = _chosen(args)
     plan = _plan(args, [one for one in chosen.values() if not isinstance(one, Code)])
     codes = {name: one for name, one in chosen.items() if isinstance(one, Code)}
-    recorded = record(equated(read_pool(args.pool.expanduser()), canonical))
+    recorded = record(equated(read_pool(args.pool.expanduser())))
     replayed = [*replay(recorded, plan, _told), *_fenced(recorded, plan, codes)]
     found = table(sorted(replayed, key=lambda one: list(chosen).index(one.controller)))
     if args.json:

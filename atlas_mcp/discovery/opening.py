@@ -12,7 +12,6 @@ from atlas_mcp.discovery.folder import Folder, RunInfo
 from atlas_mcp.discovery.lab import Told, opened
 from atlas_mcp.discovery.rounds import Run
 from atlas_mcp.discovery.splits import digest
-from atlas_mcp.equivalence import canonical
 from atlas_mcp.pools.equating import equated
 from atlas_mcp.replay.arrays import record
 from solvers.recording import read_pool
@@ -28,7 +27,7 @@ def begin(out: Path, info: RunInfo, caps: Caps, told: Told = lambda line: None, 
         BadRequestError: the folder is of something else, or the pool does not allow this.
         FixSetupError: the pool cannot be read.
     """
-    recorded = record(equated(read_pool(Path(info.pool)), canonical))
+    recorded = record(equated(read_pool(Path(info.pool))))
     folder = Folder(out)
     info = replace(info, world=digest(recorded))
     folder.check(info)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
+from atlas_mcp.equivalence import canonical
 from solvers.recording import Pool, Question
 from solvers.types import ANSWER_KINDS, AnswerKind
 
-Key = Callable[[str, AnswerKind, str], str]
-"""Gives equal keys to answers of a kind to a problem that count as the same."""
 
-
-def equated(pool: Pool, key: Key) -> Pool:
+def equated(pool: Pool) -> Pool:
     """The pool with one text for each answer: the right one as gold has it, else the first.
 
     Only of questions that say what kind of answer they want, as exported evidence does; the
@@ -25,7 +22,7 @@ def equated(pool: Pool, key: Key) -> Pool:
         if question_id not in asked:
             return answer
         one, kind = asked[question_id]
-        return known.setdefault((question_id, key(answer, kind, one.question)), answer)
+        return known.setdefault((question_id, canonical(answer, kind, one.question)), answer)
 
     for one in pool.questions:
         if one.gold is not None:

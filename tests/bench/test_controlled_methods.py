@@ -19,7 +19,6 @@ from atlas_mcp.bench.answering import Answered, Question, answer
 from atlas_mcp.bench.methods.method import Method, Setup
 from atlas_mcp.bench.methods.registry import method
 from atlas_mcp.core.errors import BadRequestError
-from atlas_mcp.equivalence import canonical
 from atlas_mcp.host.orchestrator import Explore
 from atlas_mcp.pools.equating import equated
 from atlas_mcp.replay.arrays import record
@@ -113,7 +112,7 @@ async def _replaying(settings: Settings, pool: Path, seed: int) -> AsyncIterator
 
 
 def _replayed(pool: Pool, named: str) -> list[Replayed]:
-    recorded = record(equated(pool, canonical))
+    recorded = record(equated(pool))
     return [
         replay(recorded, Plan(controllers=(controller(named),), seeds=(seed,), jobs=1))[0]
         for seed in range(2)
