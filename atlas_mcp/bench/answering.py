@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import count
@@ -161,7 +160,7 @@ async def _answered(
     missing = sum(one.unrecorded for one in drawn)
     answers = [one.answer for one in drawn]
     return Answered(
-        answer=_whole(outcome.answer, answers),
+        answer=outcome.answer,
         because=outcome.because,
         drawn=tuple(answers),
         votes=_votes(answers, question),
@@ -195,16 +194,3 @@ def _votes(answers: Iterable[str | None], question: Question) -> tuple[int | Non
         for one in answers
     )
     return tuple(None if key is None else seen.setdefault(key, len(seen)) for key in keys)
-
-
-_CUT = re.compile(r"… \[(\d+) characters\]$")
-
-
-def _whole(answer: str | None, answers: Iterable[str | None]) -> str | None:
-    """The answer as a solver gave it, where the server's reply had it cut."""
-    cut = _CUT.search(answer or "")
-    if answer is None or cut is None:
-        return answer
-    length, start = int(cut[1]), answer[: cut.start()]
-    full = (one for one in answers if one and len(one) == length and one.startswith(start))
-    return next(full, answer)

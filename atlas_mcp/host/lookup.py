@@ -32,7 +32,7 @@ async def find_problem(client: Client, task: Task) -> str:
     return ""
 
 
-_CUT = re.compile(r"… \[\d+ characters\]$")
+_CUT = re.compile(r"… \[(\d+) characters\]$")
 
 
 async def whole(client: Client, one: Capsule) -> Capsule:
@@ -41,6 +41,20 @@ async def whole(client: Client, one: Capsule) -> Capsule:
         return one
     found = await _read(client, f"atlas://evidence/{one.id}")
     return one.model_copy(update={"answer": found["answer"]})
+
+
+async def whole_answer(client: Client, problem_id: str, answer: str) -> str:
+    """An answer of a problem's ledger in full, where the server's reply had it cut."""
+    cut = _CUT.search(answer)
+    if cut is None:
+        return answer
+    begins, length = answer[: cut.start()], int(cut[1])
+    for row in (await _read(client, f"atlas://problems/{problem_id}"))["ledger"]["answers"]:
+        if str(row["answer"]).startswith(begins):
+            found = (await _read(client, f"atlas://evidence/{row['evidence_id']}"))["answer"]
+            if len(found) == length:
+                return str(found)
+    return answer
 
 
 async def _read(client: Client, uri: str) -> Any:

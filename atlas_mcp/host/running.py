@@ -13,6 +13,7 @@ from mcp.client import Client
 from atlas_mcp.core.types import Caps
 from atlas_mcp.host.calling import Calls
 from atlas_mcp.host.exploring import Exploring
+from atlas_mcp.host.lookup import whole_answer
 from atlas_mcp.host.orchestrator import (
     Abstain,
     Again,
@@ -140,7 +141,7 @@ class _Run:
             await self._keep(self._at)
 
     async def _conclude(self, step: Answer | Abstain) -> Outcome:
-        answer = step.answer if isinstance(step, Answer) else None
+        answer = await self._whole(step.answer) if isinstance(step, Answer) else None
         known = [one.id for one in self._at.evidence]
         cited = step.evidence_ids if isinstance(step, Answer) else ()
         leads = False
@@ -162,7 +163,7 @@ class _Run:
             because=step.because,
             abstained=answer is None,
             forced=step.forced,
-            confidence=_share(self._at.ledger, answer, leads),
+            confidence=_share(self._at.ledger, step, leads),
             own_confidence=step.confidence if isinstance(step, Answer) else None,
             evidence=self._at.evidence,
             ledger=self._at.ledger,
@@ -173,9 +174,14 @@ class _Run:
         self._calls.watch.concluded(outcome)
         return outcome
 
+    async def _whole(self, answer: str) -> str:
+        known = self._at.problem_id
+        return await whole_answer(self._calls.client, known, answer) if known else answer
 
-def _share(ledger: Ledger, answer: str | None, leads: bool) -> float | None:
+
+def _share(ledger: Ledger, step: Answer | Abstain, leads: bool) -> float | None:
     """The share of the readable answers that agree; `leads` if it is the leader, in other words."""
+    answer = step.answer if isinstance(step, Answer) else None
     same = next((one for one in ledger.answers if one.answer == answer), None)
     group = ledger.leader if leads else same
     return None if group is None or not ledger.ok else group.count / ledger.ok

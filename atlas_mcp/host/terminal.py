@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TextIO
 
-from atlas_mcp.core.cleaning import one_line
+from atlas_mcp.core.cleaning import clean, one_line
 from atlas_mcp.host.orchestrator import Explore, Outcome
 from atlas_mcp.host.purse import Purse
 from atlas_mcp.host.replies import Amounts, Capsule, Ledger
@@ -25,6 +25,9 @@ _PLAIN_COLUMNS = 100
 """Where there is no terminal whose width could be asked."""
 
 _LEAST_ANSWER, _MOST_ANSWER = 12, 40
+
+_SHORT = 60
+"""A longer final answer, or one of several lines, has lines of its own."""
 
 
 class Terminal:
@@ -100,11 +103,13 @@ class Terminal:
             self.line(f"{name}: {self.style('abstains', 'yellow')}, {because}")
             return
         forced = " (forced)" if outcome.forced else ""
-        self.line(
-            f"{name}: {self.style(one_line(outcome.answer, 60), 'bold')}  "
-            f"{one_line(outcome.because)}"
-            f"{confidence_words(outcome)}{forced}"
-        )
+        why = f"{one_line(outcome.because)}{confidence_words(outcome)}{forced}"
+        answer = clean(outcome.answer)
+        if len(answer) > _SHORT or "\n" in answer:
+            self.line(f"{name}: {why}")
+            self.line(self.style(answer, "bold"))
+        else:
+            self.line(f"{name}: {self.style(answer, 'bold')}  {why}")
 
     def line(self, text: str = "") -> None:
         self._clear()

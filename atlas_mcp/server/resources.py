@@ -89,7 +89,7 @@ def add_resources(server: AtlasServer) -> None:
         return as_json(
             {
                 "problem": wire.problem_json(report.problem),
-                "ledger": wire.ledger_view(report).model_dump(mode="json"),
+                "ledger": wire.ledger_json(report),
                 "usage": wire.usage_json(report.evidence),
                 "pending": [call.id for call in report.pending],
                 "conclusions": [

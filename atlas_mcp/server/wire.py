@@ -221,6 +221,14 @@ def ledger_view(
     )
 
 
+def ledger_json(report: Report) -> dict[str, object]:
+    """The ledger as it is shown in resources, with the evidence whose wording each answer has."""
+    view = ledger_view(report).model_dump(mode="json")
+    for row, group in zip(view["answers"], report.ledger.groups, strict=False):
+        row["evidence_id"] = group.ids[0]
+    return view
+
+
 def facts(report: Report) -> str:
     """One sentence on where the problem stands. It states; it does not advise."""
     ledger = report.ledger

@@ -152,6 +152,16 @@ def test_the_error_of_a_failed_call_is_shown_whole(shell: Shell, asked: dict[str
         assert one["error"] in shell(*arguments).stdout
 
 
+def test_a_long_answer_is_shown_and_stored_whole(shell: Shell) -> None:
+    program = "\n".join(f"print({n})" for n in range(400))
+    shell.roster(f'[solvers.known]\napi = "scripted"\nanswers = [{json.dumps(program)}]\n')
+    options = ("--answer-kind", "code", "--orchestrator", "vote:2")
+    found = shell.json("ask", "Count.", *options)
+    stored = shell.json("evidence", "show", found["problem_id"])
+    assert [found["answer"], stored["conclusions"][0]["answer"]] == [program, program]
+    assert f"\n{program}\n" in shell("ask", "Count.", *options).stdout
+
+
 def test_what_is_stored_cannot_steer_the_terminal(shell: Shell) -> None:
     shell.roster('[solvers.sly]\napi = "scripted"\nanswers = ["\\u001b[2J4\\u202e2"]\n')
     found = shell.json("ask", "P \x1b[31mred", "--in-process", "--orchestrator", "greedy")

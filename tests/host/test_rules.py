@@ -75,6 +75,18 @@ async def test_a_fixed_vote_asks_for_all_its_calls_and_takes_the_majority(
         assert len(solver.requests) == 5
 
 
+async def test_a_long_answer_is_concluded_whole_whoever_found_it(connect: Connect) -> None:
+    long = "a, " * 500
+    async with connect([f"{long}b", f"{long}c"]) as host:
+        await work(host, Greedy(explore=EXPLORE))
+        again = await work(host, Greedy(explore=EXPLORE))
+        shown = json.loads(await host.read(f"atlas://problems/{again.problem_id}"))
+    assert [one.answer for one in again.evidence] == [f"{long}c"]
+    assert again.answer == f"{long}b"
+    assert shown["conclusions"][-1]["answer"] == f"{long}b"
+    assert again.confidence == 0.5
+
+
 async def test_a_vote_larger_than_one_call_allows_goes_on(connect: Connect) -> None:
     solver = ScriptedSolver(["42"])
     async with connect(solver) as host:

@@ -121,7 +121,8 @@ async def test_a_problem_shows_its_ledger_and_conclusions(connect: Connect, mode
         await host.call("conclude", problem_id=found["problem_id"], answer="42", because="agreed")
         shown = json.loads(await host.read(f"atlas://problems/{found['problem_id']}"))
         assert shown["problem"]["text"] == "P"
-        assert shown["ledger"]["answers"][0]["count"] == 2
+        (group,) = shown["ledger"]["answers"]
+        assert (group["count"], group["evidence_id"]) == (2, found["evidence"][0]["id"])
         assert shown["conclusions"] == [
             {"answer": "42", "because": "agreed", "evidence_ids": [], "abstain": False}
         ]
