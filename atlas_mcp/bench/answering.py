@@ -17,7 +17,7 @@ from atlas_mcp.bench.rows import Spent
 from atlas_mcp.equivalence import canonical
 from atlas_mcp.host import transcript
 from atlas_mcp.host.conversation import Conversation
-from atlas_mcp.host.orchestrator import Orchestrator, Outcome, Progress, Task
+from atlas_mcp.host.orchestrator import Keep, Orchestrator, Outcome, Progress, Task, forget
 from atlas_mcp.host.replies import dispatched
 from atlas_mcp.host.running import run
 from solvers.images import data_url
@@ -105,7 +105,7 @@ async def answer(
             talk=start.talk,
         )
     )
-    keep = _forget
+    keep: Keep = forget
     if start.path is not None:
         # The record is never marked as ended: whoever asks again is given the same end for nothing.
         made_by = {"method": method.name}
@@ -128,9 +128,6 @@ class _Start:
     path: Path | None = None
     progress: Progress | None = None
     talk: Conversation | None = None
-
-
-async def _forget(progress: Progress) -> None: ...
 
 
 def _start(question: Question, folder: Path, restarts: bool) -> _Start:

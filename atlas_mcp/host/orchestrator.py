@@ -230,6 +230,10 @@ Keep = Callable[[Progress], Awaitable[None]]
 """Is given the run's progress after every step, before the next one costs anything."""
 
 
+async def forget(progress: Progress) -> None:
+    """A `Keep` that keeps nothing."""
+
+
 def leading(ledger: Ledger, why: str) -> Answer | Abstain:
     """The step that is left when nobody can decide any more: the answer with most votes."""
     leader = ledger.leader

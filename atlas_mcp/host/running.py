@@ -29,6 +29,7 @@ from atlas_mcp.host.orchestrator import (
     Task,
     View,
     Watch,
+    forget,
     leading,
 )
 from atlas_mcp.host.purse import Purse
@@ -38,9 +39,6 @@ MAX_TEXT = 20_000
 """The longest answer, or reason, that a server records."""
 
 
-async def _forget(progress: Progress) -> None: ...
-
-
 async def run(
     client: Client,
     task: Task,
@@ -48,7 +46,7 @@ async def run(
     watch: Watch | None = None,
     *,
     progress: Progress | None = None,
-    keep: Keep = _forget,
+    keep: Keep = forget,
 ) -> Outcome:
     """Work on a task until the orchestrator stops, a cap stops it, or it fails.
 
