@@ -102,7 +102,6 @@ def benchmark(
 
 def built(loaded: Suite, asking: Asking, folder: Folder, roster: str | None = None) -> Task:
     """The task of one method on a suite that has been loaded."""
-    named(asking.method)  # an unknown one must not be found out sample by sample
     info = folder.known()
     _ITEMS[str(folder.path)] = {one.id: one for one in loaded.items}
     return Task(
