@@ -10,7 +10,7 @@ import csv
 import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Source:
     columns: Mapping[str, Kind]
     count: int | None = None
     revision: str = "main"
-    cure: str = field(default="", kw_only=True)
+    cure: str = ""
 
 
 def rows(source: Source, file: str = "") -> list[Row]:
