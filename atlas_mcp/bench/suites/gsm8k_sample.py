@@ -13,8 +13,8 @@ from atlas_mcp.core.errors import BadRequestError
 def load(argument: str, solver: str | None, grading: str | None) -> Suite:
     from atlas_mcp.host.demo import questions
 
-    if argument or grading:
-        raise BadRequestError("gsm8k-sample has one set and one grading: leave the rest away")
+    if argument:
+        raise BadRequestError("gsm8k-sample has one set: leave the argument away")
     return Suite(
         items=tuple(
             Item(id=one.id, text=one.text, gold=one.gold, answer_kind="number")

@@ -31,8 +31,6 @@ that it needs.
 
 
 def load(argument: str, solver: str | None, grading: str | None) -> Suite:
-    if grading:
-        raise BadRequestError("humaneval is graded by its tests: leave --grading away")
     return Suite(items=tuple(map(_item, rows(SOURCE, argument))), solver=solver)
 
 

@@ -46,8 +46,6 @@ Write Python. Go on from this code, keep its names, and give the whole of it:
 
 
 def load(argument: str, solver: str | None, grading: str | None) -> Suite:
-    if grading:
-        raise BadRequestError("livecodebench is graded by its tests: leave --grading away")
     asked = _asked(argument)
     found = rows(asked.source, asked.file)
     items = tuple(_item(row) for row in found if asked.holds(row))

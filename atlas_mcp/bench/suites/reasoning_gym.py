@@ -31,8 +31,6 @@ SEED = 20_261
 
 
 def load(argument: str, solver: str | None, grading: str | None) -> Suite:
-    if grading:
-        raise BadRequestError("reasoning-gym is graded by its own verifiers: leave --grading away")
     tasks = tuple(argument.split(",")) if argument else TASKS
     made = [_dataset(task, -(-SIZE // len(tasks))) for task in tasks]
     items = [
