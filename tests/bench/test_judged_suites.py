@@ -66,7 +66,7 @@ def test_baby_vision_has_choices_by_letter_and_blanks_for_the_judge(tmp_path: Pa
     suite = load(f"babyvision:{write_baby(tmp_path / 'baby')}")
     assert len(suite.items) == 388
     choice, blank = suite.items[2], suite.items[7]
-    assert choice.text == "Which one differs?\nChoices:\n(A) a circle\n(B) a square\n(C) a star"
+    assert choice.text == "Which one differs?\n\n(A) a circle\n(B) a square\n(C) a star"
     assert (choice.gold, choice.answer_kind, choice.grading) == ("C", "choice", "gold")
     assert (blank.text, blank.gold, blank.grading) == ("How dark is it?", "shade 7", "judge")
     assert [shade_of(one.data) for one in (*choice.attachments, *blank.attachments)] == [2, 7]

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from string import ascii_uppercase
 from typing import Any
 
 from atlas_mcp.bench.images import image
 from atlas_mcp.bench.loading import Source, rows
+from atlas_mcp.bench.options import LETTERS, with_options
 from atlas_mcp.bench.suite import Item, Suite
 from atlas_mcp.core.errors import BadRequestError
 from solvers.types import Attachment
@@ -64,13 +64,12 @@ def _item(row: Mapping[str, Any], folder: Path) -> Item:
 
 def _choice(row: Mapping[str, Any], where: str, shown: Attachment) -> Item:
     options, right = row["options"] or [], row["choiceAns"]
-    if right is None or not 0 <= right < len(options) <= len(ascii_uppercase):
+    if right is None or not 0 <= right < len(options) <= len(LETTERS):
         raise BadRequestError(f"{where}: choiceAns {right!r} is none of {len(options)} options")
-    listed = (f"({letter}) {one}" for letter, one in zip(ascii_uppercase, options, strict=False))
     return Item(
         id=str(row["taskId"]),
-        text="\n".join([row["question"], "Choices:", *listed]),
-        gold=ascii_uppercase[int(right)],
+        text=with_options(row["question"], options),
+        gold=LETTERS[int(right)],
         answer_kind="choice",
         attachments=(shown,),
     )
