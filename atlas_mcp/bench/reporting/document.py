@@ -13,7 +13,7 @@ from atlas_mcp.bench.reporting.quality import KINDS, Quality
 from atlas_mcp.bench.reporting.standing import Standing
 from atlas_mcp.bench.reporting.stopping import Stop
 from atlas_mcp.bench.reporting.summary import Summary
-from atlas_mcp.bench.reporting.telling import amount, binned, calls_of, interval, points, share
+from atlas_mcp.bench.reporting.telling import amount, binned, interval, points, share
 
 
 def document(found: Summary, suite: str) -> tuple[Block, ...]:
@@ -274,7 +274,7 @@ def _stops(stops: Sequence[Stop]) -> Iterator[Block]:
                 (
                     method,
                     str(one.stopped),
-                    calls_of(one.later, one.stopped),
+                    f"{one.later} of {one.stopped}",
                     one.against,
                     "the same first" if one.same_draws else "others of the same solver",
                 )

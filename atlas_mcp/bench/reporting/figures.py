@@ -18,7 +18,6 @@ from atlas_mcp.bench.reporting.summary import Summary
 from atlas_mcp.core.errors import SetupError
 
 Format = Literal["png", "svg"]
-FORMATS: tuple[Format, ...] = ("svg", "png")
 
 _STYLE: Any = {
     "font.size": 9,

@@ -29,10 +29,6 @@ def points(one: Estimate) -> str:
     return told.replace("-", "−")
 
 
-def calls_of(count: int, total: int) -> str:
-    return f"{count} of {total}"
-
-
 def binned(counts: Mapping[int, int]) -> Iterator[tuple[str, int]]:
     """The counts of whole numbers in a row, in equal bins where there would be many."""
     low, high = min(counts), max(counts)
