@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -108,20 +108,6 @@ def spent(path: Path) -> dict[str, Spent]:
     for one in _verdicts(path) if path.exists() else ():
         found[one.judge] = found.get(one.judge, Spent()) + one.spent
     return found
-
-
-def told(found: Mapping[str, Spent]) -> str:
-    """What grading took, as a line for people; nothing where no judge was asked."""
-    parts = [
-        f"{one.calls:,} calls of {judge}, {_known(one.tokens, ',')} tokens, "
-        f"{_known(one.usd, '.5f')} dollars"
-        for judge, one in found.items()
-    ]
-    return f"Grading, in no cost of a method: {'; '.join(parts)}." if parts else ""
-
-
-def _known(amount: float | None, form: str) -> str:
-    return "?" if amount is None else format(amount, form)
 
 
 def _verdicts(path: Path) -> Iterator[Verdict]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from atlas_mcp.bench.recorded import told
 from atlas_mcp.bench.reporting.blocks import Block, Heading, Items, Paragraph, Picture, table
 from atlas_mcp.bench.reporting.matching import Matched, Unmatched
 from atlas_mcp.bench.reporting.pairs import Difference, Reading
@@ -14,6 +13,7 @@ from atlas_mcp.bench.reporting.standing import Standing
 from atlas_mcp.bench.reporting.stopping import Stop
 from atlas_mcp.bench.reporting.summary import Summary
 from atlas_mcp.bench.reporting.telling import amount, binned, interval, points, share
+from atlas_mcp.bench.rows import Spent
 
 
 def document(found: Summary, suite: str) -> tuple[Block, ...]:
@@ -22,7 +22,7 @@ def document(found: Summary, suite: str) -> tuple[Block, ...]:
         Heading(suite, 1),
         *_standings(found.standings),
         *_own(found.standings),
-        *(Paragraph(words) for words in (told(found.grading),) if words),
+        *_grading(found.grading),
         *_matches(found.matched, found.unmatched),
         *_stops(found.stops),
         *_quality(found.quality),
@@ -135,6 +135,19 @@ def _parts(solvers: float | None, own: float | None, places: int) -> tuple[str, 
         amount(own, places),
         "?" if part is None else f"{100 * part:.0f} %",
     )
+
+
+# --- judges
+
+
+def _grading(judges: Mapping[str, Spent]) -> Iterator[Block]:
+    parts = [
+        f"{one.calls:,} calls of {judge}, {amount(one.tokens, 0)} tokens, "
+        f"{amount(one.usd, 5)} dollars"
+        for judge, one in judges.items()
+    ]
+    if parts:
+        yield Paragraph(f"Grading, in no cost of a method: {'; '.join(parts)}.")
 
 
 # --- pairs
