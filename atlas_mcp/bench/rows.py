@@ -97,6 +97,10 @@ class Row:
         return plus(self.solvers.tokens, self.own.tokens)
 
     @property
+    def output_tokens(self) -> int | None:
+        return plus(self.solvers.output_tokens, self.own.output_tokens)
+
+    @property
     def usd(self) -> float | None:
         return plus(self.solvers.usd, self.own.usd)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from atlas_mcp.bench.reporting.shares import Key, accuracy, key, mean
 from atlas_mcp.bench.rows import Row, Spent
 from atlas_mcp.core.intervals import Estimate, wilson
-from solvers.types import plus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +75,7 @@ def standing(
         greedy=None if greedy is None else _among(greedy, keys),
         calls=solvers.calls,
         tokens=mean([row.tokens for row in rows]),
-        output_tokens=plus(solvers.output_tokens, own.output_tokens),
+        output_tokens=mean([row.output_tokens for row in rows]),
         usd=mean([row.usd for row in rows]),
         seconds=mean([row.seconds for row in rows]),
         solvers=solvers,

@@ -10,7 +10,6 @@ from typing import Literal
 from atlas_mcp.bench.reporting.shares import Key, accuracy, key, mean
 from atlas_mcp.bench.rows import Asking, Row
 from atlas_mcp.core.intervals import Estimate
-from solvers.types import plus
 
 Measure = Literal["calls", "dollars", "tokens", "output tokens"]
 COSTS: tuple[Measure, ...] = ("dollars", "tokens", "output tokens")
@@ -70,7 +69,7 @@ def spent(row: Row, measure: Measure) -> float | None:
         case "tokens":
             return row.tokens
         case "output tokens":
-            return plus(row.solvers.output_tokens, row.own.output_tokens)
+            return row.output_tokens
 
 
 def votes_of(asking: Asking) -> int | None:
