@@ -58,7 +58,7 @@ class Verdicts:
         programs = Programs(isolation)
         self._graders: Mapping[Grading, Grader] = {
             **_GRADERS,
-            "tests": lambda item, answer: programs.pass_(item.facts, answer),
+            "tests": lambda item, answer: programs.passes(item.facts, answer),
             **({"judge": judge.of} if judge else {}),
         }
         self._judge = judge

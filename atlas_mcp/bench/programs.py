@@ -33,7 +33,7 @@ class Programs:
         self._isolation: Isolation = isolation
         self._limiter = anyio.CapacityLimiter(os.cpu_count() or 1)
 
-    async def pass_(self, facts: Mapping[str, Any], answer: str) -> bool:
+    async def passes(self, facts: Mapping[str, Any], answer: str) -> bool:
         """`passes`, without blocking the loop.
 
         Raises:
