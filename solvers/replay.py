@@ -89,7 +89,7 @@ class Shelf:
 
     def rows(self, problem: str) -> Sequence[Recording] | None:
         """What is recorded of a problem, in sample order; None if it is not in the pool."""
-        return self._rows.get(_folded(problem))
+        return self._rows.get(folded(problem))
 
 
 class ReplaySolver:
@@ -165,13 +165,14 @@ class ReplaySolver:
         return ", ".join(f"{key} {value!r}" for key, value in wanted.items() if value is not None)
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """A question's text as it is looked up, however its blanks were set."""
     return " ".join(text.split())
 
 
 def _by_question(folder: Path) -> Mapping[str, Sequence[Recording]]:
     pool = read_pool(folder)
-    texts = {one.question_id: _folded(one.question) for one in pool.questions}
+    texts = {one.question_id: folded(one.question) for one in pool.questions}
     found: dict[str, list[Recording]] = {text: [] for text in texts.values()}
     for row in pool.recordings:
         found[texts[row.question_id]].append(row)

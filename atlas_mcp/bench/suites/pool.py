@@ -17,6 +17,7 @@ from atlas_mcp.bench.suite import Item, Suite
 from atlas_mcp.core.errors import BadRequestError
 from atlas_mcp.pools.arms import by_arm
 from solvers.recording import Pool, Question, Recording, read_pool
+from solvers.replay import folded
 from solvers.types import ANSWER_KINDS
 
 
@@ -54,9 +55,9 @@ def _listed(arms: Mapping[str, list[Recording]]) -> str:
 
 def _askable(pool: Pool, answered: Container[str]) -> tuple[list[Question], list[str]]:
     """The questions that the arm answered and that a replay can tell apart by their text."""
-    texts = Counter(" ".join(one.question.split()) for one in pool.questions)
+    texts = Counter(folded(one.question) for one in pool.questions)
     found = [one for one in pool.questions if one.question_id in answered]
-    alone = [one for one in found if texts[" ".join(one.question.split())] == 1]
+    alone = [one for one in found if texts[folded(one.question)] == 1]
     if not alone:
         raise BadRequestError("no question of this pool can be asked: their texts are all alike")
     notes = []
