@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from atlas_mcp.bench.methods.asking import Reader, adopted, readable, reader
-from atlas_mcp.bench.methods.judging import judged
+from atlas_mcp.bench.methods.asking import Reader, readable, reader
+from atlas_mcp.bench.methods.judging import best, judged
 from atlas_mcp.bench.methods.method import Method
 from atlas_mcp.host.orchestrator import Answer, Explore, Step, View, leading
 from atlas_mcp.host.rules import FixedVote
@@ -31,11 +31,9 @@ class BestOf:
             return step
         drawn = sorted(readable(view), key=lambda one: one.draw)
         try:
-            scored = await judged(view, self.judge, drawn)
+            return best(await judged(view, self.judge, drawn))
         except NoReplyError as fault:
             return leading(view.ledger, f"no attempt could be judged ({fault})")
-        best, judgement = max(scored, key=lambda one: one[1].score)
-        return adopted(best, f"judged right with {judgement.score:.2f}: {judgement.because}")
 
 
 def best_of(name: str, calls: int) -> Method:

@@ -8,8 +8,8 @@ from typing import Any
 
 import anyio
 
-from atlas_mcp.bench.methods.asking import DATA, Reader
-from atlas_mcp.host.orchestrator import View
+from atlas_mcp.bench.methods.asking import DATA, Reader, adopted
+from atlas_mcp.host.orchestrator import Answer, View
 from atlas_mcp.host.replies import Capsule
 from atlas_mcp.host.turns import NoReplyError, taken
 from solvers.answer import UnreadableAnswer, as_probability, first_object
@@ -67,6 +67,12 @@ async def judged(
     if faults and not found:
         raise faults[0]
     return [(attempt, found[attempt.id]) for attempt in attempts if attempt.id in found]
+
+
+def best(scored: Sequence[tuple[Capsule, Judgement]]) -> Answer:
+    """Stop with the attempt that is judged best, of equals the first."""
+    attempt, judgement = max(scored, key=lambda one: one[1].score)
+    return adopted(attempt, f"judged right with {judgement.score:.2f}: {judgement.because}")
 
 
 def read(text: str) -> Judgement:

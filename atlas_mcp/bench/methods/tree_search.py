@@ -17,8 +17,8 @@ from typing import Any
 
 from anyio import to_thread
 
-from atlas_mcp.bench.methods.asking import Reader, adopted, readable, reader
-from atlas_mcp.bench.methods.judging import judged
+from atlas_mcp.bench.methods.asking import Reader, readable, reader
+from atlas_mcp.bench.methods.judging import best, judged
 from atlas_mcp.bench.methods.method import Method
 from atlas_mcp.bench.methods.refining import refined
 from atlas_mcp.host.orchestrator import Abstain, Explore, Step, View, leading
@@ -110,8 +110,7 @@ class TreeSearch:
                 return replace(step, draws=1)
             return leading(view.ledger, f"no attempt could be judged ({fault})")
         if not isinstance(step, Explore):
-            best, judgement = max(attempts, key=lambda one: one[1].score)
-            return adopted(best, f"judged right with {judgement.score:.2f}: {judgement.because}")
+            return best(attempts)
         scores = [judgement.score for _, judgement in attempts]
         parent = await to_thread.run_sync(self._parent, view.problem, scores)
         if parent is None:
