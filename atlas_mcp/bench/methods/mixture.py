@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from atlas_mcp.bench.methods.asking import DATA, Reader, instruction, readable, reader
+from atlas_mcp.bench.methods.asking import DATA, Reader, answered, instruction, readable, reader
 from atlas_mcp.bench.methods.method import Method
 from atlas_mcp.core.errors import BadRequestError
-from atlas_mcp.host.final_answer import SCHEMA, concluded, form, read_final
-from atlas_mcp.host.orchestrator import Abstain, Explore, Step, View, leading
+from atlas_mcp.host.orchestrator import Abstain, Explore, Step, View
 from atlas_mcp.host.replies import Capsule
 from atlas_mcp.host.rules import MAX_DRAWS, FixedVote
-from atlas_mcp.host.turns import NoReplyError, taken
 from solvers.types import AnswerKind
 
 _LEAD = f"""\
@@ -73,13 +71,7 @@ class Mixture:
 
     async def _aggregated(self, view: View) -> Step:
         last = self._layer(view, (len(view.evidence) - 1) // self.width) or readable(view)
-        system = SYSTEM.format(form=form(self.kind))
-        request = self.aggregator.request(view, last, system, SCHEMA)
-        try:
-            final = await taken(view, self.aggregator.model, "aggregation", request, read_final)
-        except NoReplyError as fault:
-            return leading(view.ledger, f"the aggregator gave no answer ({fault})")
-        return concluded(view, final)
+        return await answered(view, self.aggregator, last, SYSTEM, self.kind, "aggregation")
 
 
 def mixture(name: str, layers: int, width: int) -> Method:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from atlas_mcp.bench.methods.asking import DATA, Reader, readable, reader
+from atlas_mcp.bench.methods.asking import DATA, Reader, answered, readable, reader
 from atlas_mcp.bench.methods.method import Method
-from atlas_mcp.host.final_answer import SCHEMA, concluded, form, read_final
-from atlas_mcp.host.orchestrator import Answer, Explore, Step, View, leading
+from atlas_mcp.host.orchestrator import Answer, Explore, Step, View
 from atlas_mcp.host.rules import FixedVote
-from atlas_mcp.host.turns import NoReplyError, taken
 from solvers.types import AnswerKind
 
 SYSTEM = f"""\
@@ -39,13 +37,7 @@ class Selection:
         if not isinstance(step, Answer):
             return step
         drawn = sorted(readable(view), key=lambda one: one.draw)
-        system = SYSTEM.format(form=form(self.kind))
-        request = self.selector.request(view, drawn, system, SCHEMA)
-        try:
-            final = await taken(view, self.selector.model, "selection", request, read_final)
-        except NoReplyError as fault:
-            return leading(view.ledger, f"the selecting model gave no answer ({fault})")
-        return concluded(view, final)
+        return await answered(view, self.selector, drawn, SYSTEM, self.kind, "selection")
 
 
 def selection(name: str, calls: int) -> Method:
