@@ -11,8 +11,7 @@ from contextlib import contextmanager
 
 from atlas_mcp.core.errors import SetupError
 from atlas_mcp.sandbox.execution import laid_out, started
-from atlas_mcp.sandbox.fence import Fence, Locks
-from atlas_mcp.sandbox.isolation import Isolation, strongest
+from atlas_mcp.sandbox.isolation import Isolation, fence_of
 from atlas_mcp.sandbox.program import Limits, Program, Why
 
 _CHUNK = 2**16
@@ -110,19 +109,11 @@ def conversing(
     Raises:
         SetupError: there is no fence on this machine, or the program could not be locked in.
     """
-    fence: Fence = strongest() if isolation == "strict" else Locks(needed=())
     limits = limits or Limits()
-    with laid_out(program) as folder:
-        told, ready = os.pipe()
-        try:
-            command = fence.command(program, folder, limits, ready)
-            with started(command, folder, subprocess.PIPE, ready) as process:
-                os.close(ready)
-                ready = -1
-                if not os.read(told, 1):
-                    raise SetupError("a program could not be locked in, so it was not run")
-                yield Conversation(process, limits)
-        finally:
-            os.close(told)
-            if ready >= 0:
-                os.close(ready)
+    with (
+        laid_out(program) as folder,
+        started(program, folder, limits, fence_of(isolation), subprocess.PIPE) as (process, locked),
+    ):
+        if not locked.read(1):
+            raise SetupError("a program could not be locked in, so it was not run")
+        yield Conversation(process, limits)

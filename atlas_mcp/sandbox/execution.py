@@ -71,33 +71,44 @@ class _Watch:
 def _watched(
     program: Program, limits: Limits, fence: Fence, heard: Heard, folder: Path, stdin: BinaryIO
 ) -> Ended:
-    told, ready = os.pipe()
     watch = _Watch(heard=heard, most=limits.output)
-    try:
-        command = fence.command(program, folder, limits, ready)
-        with started(command, folder, stdin, ready) as process:
-            os.close(ready)
-            ready = -1
-            _listen(process, watch, time.monotonic() + limits.seconds)
-        if not os.read(told, 1) and watch.stopped is None:
+    with started(program, folder, limits, fence, stdin) as (process, locked):
+        _listen(process, watch, time.monotonic() + limits.seconds)
+        os.set_blocking(locked.fileno(), False)  # it may hang before it is locked in
+        if not locked.read(1) and watch.stopped is None:
             raise SetupError(
                 "a program could not be locked in, so it was not run: "
                 + watch.err.decode(errors="replace").strip()[-500:]
             )
-    finally:
-        os.close(told)
-        if ready >= 0:
-            os.close(ready)
     return _ended(process.returncode, watch)
 
 
 @contextmanager
 def started(
+    program: Program, folder: Path, limits: Limits, fence: Fence, stdin: BinaryIO | int
+) -> Iterator[tuple[subprocess.Popen[bytes], BinaryIO]]:
+    """The process of a program behind a fence, and what gives a byte once it is locked in.
+
+    The process is killed when the block ends.
+    """
+    told, ready = os.pipe()
+    with open(told, "rb", buffering=0) as locked:
+        try:
+            process = _process(fence.command(program, folder, limits, ready), folder, stdin, ready)
+        finally:
+            os.close(ready)
+        with process:
+            try:
+                yield process, locked
+            finally:
+                _kill(process)
+
+
+def _process(
     command: list[str], folder: Path, stdin: BinaryIO | int, ready: int
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of a command that a fence made; it is killed when the block ends."""
+) -> subprocess.Popen[bytes]:
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=stdin,
             stdout=subprocess.PIPE,
@@ -109,11 +120,6 @@ def started(
         )
     except OSError as error:
         raise SetupError(f"{command[0]} cannot be started: {error}") from error
-    with process:
-        try:
-            yield process
-        finally:
-            _kill(process)
 
 
 def _environment(folder: Path) -> Mapping[str, str]:

@@ -30,8 +30,16 @@ def run(
     Raises:
         SetupError: there is no fence on this machine; the message names the cure.
     """
-    fence = strongest() if isolation == "strict" else Locks(needed=())
-    return execute(program, limits or Limits(), fence, heard)
+    return execute(program, limits or Limits(), fence_of(isolation), heard)
+
+
+def fence_of(isolation: Isolation) -> Fence:
+    """The fence that keeps programs in. Blocks.
+
+    Raises:
+        SetupError: there is none on this machine; the message names the cure.
+    """
+    return strongest() if isolation == "strict" else Locks(needed=())
 
 
 @cache
