@@ -301,6 +301,16 @@ def test_without_a_fence_nothing_is_run_and_the_cure_is_named(tmp_path: Path) ->
         first_that_holds([Bubblewrap(str(tmp_path / "missing"))])
 
 
+def test_a_fence_that_hangs_is_stopped_at_the_time_limit() -> None:
+    class Hanging:
+        def command(self, program: Program, folder: Path, limits: Limits, ready: int) -> list[str]:
+            return ["/bin/sleep", str(WAIT)]
+
+    began = time.monotonic()
+    assert execute(Program(source=""), Limits(seconds=0.2), Hanging()).why == "time"
+    assert time.monotonic() - began < WAIT / 2
+
+
 def test_rlimits_alone_are_used_when_they_are_asked_for(tmp_path: Path) -> None:
     file = tmp_path / "readable.txt"
     file.write_text("read")
