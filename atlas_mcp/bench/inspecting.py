@@ -31,7 +31,7 @@ from atlas_mcp.bench.judge import Judging
 from atlas_mcp.bench.lending import Bench, Opening, with_bench
 from atlas_mcp.bench.methods.method import Setup
 from atlas_mcp.bench.methods.registry import method as named
-from atlas_mcp.bench.planning import Manner, arms, planned
+from atlas_mcp.bench.planning import Manner, arms, judge_of, planned
 from atlas_mcp.bench.replaying import solver_of, write_roster
 from atlas_mcp.bench.rows import Asking, Row, as_plain
 from atlas_mcp.bench.suite import Item, Suite
@@ -91,10 +91,11 @@ def benchmark(
         model=model,
         calls_of=calls_of,
     )
-    (asking,) = planned([method], manner, loaded, read_roster(load_settings()))
+    known = read_roster(load_settings())
+    (asking,) = planned([method], manner, loaded, known)
     folder = Folder(Path(out))
     folder.info(suite, grading, private=loaded.private)
-    folder.judge(judge)
+    judge_of(judge, loaded, folder, known)
     if loaded.arms:
         roster = str(write_roster(folder.replay, loaded, arms([asking], loaded), 1))
     return built(loaded, asking, folder, roster)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from atlas_mcp.bench.folder import Folder
 from atlas_mcp.bench.methods.method import Method
 from atlas_mcp.bench.methods.registry import method
 from atlas_mcp.bench.rows import Asking
 from atlas_mcp.bench.suite import Suite
 from atlas_mcp.core.errors import BadRequestError
+from solvers.registry import offer
 from solvers.roster import Roster
 
 
@@ -30,12 +32,35 @@ def planned(
     """Who is asked for each method, each once. The roster has the models of the methods' own.
 
     Raises:
-        BadRequestError: a method is unknown, lacks something, or cannot be run on a pool.
+        BadRequestError: a method is unknown, lacks something, or cannot be run on a pool; or a
+            solver cannot see the suite's images.
     """
     chosen = {one.name: one for one in map(method, names)}.values()
     for one in chosen:
         _check(one, manner, suite, roster)
-    return tuple(_asking(one, manner, suite, roster) for one in chosen)
+    asking = tuple(_asking(one, manner, suite, roster) for one in chosen)
+    _check_images(asking, suite, roster)
+    return asking
+
+
+def judge_of(
+    named: str | None, suite: Suite, folder: Folder, roster: Roster, *, recorded: bool = False
+) -> str | None:
+    """The model that grades: the one that is named, or the one that graded in this folder before.
+
+    Raises:
+        BadRequestError: it is not in the roster, another one graded here, or there is none, nor
+            are there `recorded` verdicts, though the suite is graded by one.
+    """
+    if named and named not in roster.specs:
+        raise BadRequestError(f"--judge {named}: the roster has {', '.join(roster.specs)}")
+    judge = folder.judge(named)
+    if not (judge or recorded) and any(one.grading == "judge" for one in suite.items):
+        raise BadRequestError(
+            f"suite {folder.known().suite} is graded by a language model: name one of your roster "
+            "with --judge, or the verdicts of an earlier run with --verdicts"
+        )
+    return judge
 
 
 def arms(asking: Iterable[Asking], suite: Suite) -> tuple[str, ...]:
@@ -88,3 +113,16 @@ def _check_pool(one: Method, manner: Manner, suite: Suite) -> None:
             f"method {one.name} needs a language model, which a pool is not: name one of your "
             "roster with --model"
         )
+
+
+def _check_images(asking: Iterable[Asking], suite: Suite, roster: Roster) -> None:
+    """Refuse a solver that is known to read text only, before it fails question by question."""
+    shown = sum(bool(one.attachments) for one in suite.items)
+    if not shown:
+        return
+    for name in dict.fromkeys(one.solver or roster.default for one in asking):
+        if name in roster.specs and offer(roster.specs[name]).images is False:
+            raise BadRequestError(
+                f"solver {name!r} reads text only, and {shown} questions of this suite have "
+                "images: name one that reads images with --solver"
+            )

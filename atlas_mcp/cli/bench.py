@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from atlas_mcp.bench.rows import Asking
     from atlas_mcp.bench.suite import Suite
     from atlas_mcp.settings import Settings
+    from solvers.roster import Roster
 
 OUT = Path("atlas-bench")
 
@@ -155,28 +156,26 @@ def _run(args: argparse.Namespace) -> int:
     from atlas_mcp.bench.folder import Folder
     from atlas_mcp.bench.judge import Judging
     from atlas_mcp.bench.lending import Opening
+    from atlas_mcp.bench.planning import judge_of
     from atlas_mcp.bench.registry import load
     from atlas_mcp.bench.running import Plan, run
+    from atlas_mcp.roster import read_roster
     from atlas_mcp.server.app import create_server
 
     suite = _located(args.suite)
     loaded = load(suite, solver=args.solver, grading=args.grading, keep_text=args.keep_text)
-    asking = _asking(args, loaded)
+    roster = read_roster(settings(args))
+    asking = _asking(args, loaded, roster)
     folder = Folder(args.out)
     folder.info(suite, args.grading, _seed(args, loaded), private=loaded.private)
     for note in (*loaded.notes, *([NOTE] if loaded.private else [])):
         print(f"note: {note}", file=sys.stderr)
-    plan = Plan(
-        asking=asking,
-        limit=args.limit,
-        epochs=args.epochs,
-    )
+    plan = Plan(asking=asking, limit=args.limit, epochs=args.epochs)
     counter = _Counter(min(args.limit or len(loaded.items), len(loaded.items)) * args.epochs)
     chosen = _settings(args, loaded, asking, folder)
-    _check_images(loaded, asking, chosen)
     judging = Judging(
         kept=folder.verdicts,
-        judge=_judge(args, loaded, chosen, folder),
+        judge=judge_of(args.judge, loaded, folder, roster, recorded=bool(args.verdicts)),
         recorded=args.verdicts,
         draws=args.grade_draws,
         private=loaded.private,
@@ -225,10 +224,9 @@ def _located(suite: str) -> str:
     return suite
 
 
-def _asking(args: argparse.Namespace, loaded: Suite) -> tuple[Asking, ...]:
+def _asking(args: argparse.Namespace, loaded: Suite, roster: Roster) -> tuple[Asking, ...]:
     from atlas_mcp.bench.choosing import written
     from atlas_mcp.bench.planning import Manner, planned
-    from atlas_mcp.roster import read_roster
 
     manner = Manner(
         effort=args.effort,
@@ -237,7 +235,7 @@ def _asking(args: argparse.Namespace, loaded: Suite) -> tuple[Asking, ...]:
         model=args.model,
         calls_of=written(args.calls_of),
     )
-    return planned(args.method, manner, loaded, read_roster(settings(args)))
+    return planned(args.method, manner, loaded, roster)
 
 
 def _settings(
@@ -268,38 +266,6 @@ def _settings(
                 "raise ATLAS_MAX_CALLS_PER_PROBLEM"
             )
     return chosen
-
-
-def _judge(args: argparse.Namespace, loaded: Suite, chosen: Settings, folder: Folder) -> str | None:
-    """The model that grades: the one that is named, or the one that graded here before."""
-    from atlas_mcp.roster import read_roster
-
-    if args.judge and args.judge not in (known := read_roster(chosen).specs):
-        raise BadRequestError(f"--judge {args.judge}: the roster has {', '.join(known)}")
-    judge = folder.judge(args.judge)
-    if not (judge or args.verdicts) and any(one.grading == "judge" for one in loaded.items):
-        raise BadRequestError(
-            f"suite {args.suite} is graded by a language model: name one of your roster with "
-            "--judge, or the verdicts of an earlier run with --verdicts"
-        )
-    return judge
-
-
-def _check_images(loaded: Suite, asking: tuple[Asking, ...], chosen: Settings) -> None:
-    """Refuse a solver that is known to read text only, before it fails question by question."""
-    from atlas_mcp.roster import read_roster
-    from solvers.registry import offer
-
-    shown = sum(bool(one.attachments) for one in loaded.items)
-    if not shown:
-        return
-    roster = read_roster(chosen)
-    for name in dict.fromkeys(one.solver or roster.default for one in asking):
-        if name in roster.specs and offer(roster.specs[name]).images is False:
-            raise BadRequestError(
-                f"solver {name!r} reads text only, and {shown} questions of this suite have "
-                "images: name one that reads images with --solver"
-            )
 
 
 class _Counter:

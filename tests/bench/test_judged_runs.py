@@ -19,6 +19,7 @@ from anyio.from_thread import start_blocking_portal
 from drawing import hle_row, shade_of, write_baby, write_rows
 from shell import ATLAS, WAIT, Shell
 
+from atlas_mcp.core.errors import BadRequestError
 from solvers.fake import FAULTS, Asked, Provider, fake_provider, structured
 from solvers.fake.exchange import Said
 from solvers.fake.journal import Seen
@@ -231,4 +232,22 @@ def test_what_a_judged_suite_needs_is_told_before_anything_is_paid(
         (("--solver", "blind", "--judge", "teacher"), "'blind' reads text only, and 1 questions"),
     ):
         assert cure in shell(*command, *options).stderr
+    assert provider.journal.calls == []
+
+
+def test_inspect_is_told_of_it_as_well(
+    shell: Shell, provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atlas_mcp.bench.inspecting import benchmark
+
+    monkeypatch.setenv("ATLAS_ROSTER", shell.env["ATLAS_ROSTER"])
+    suite = f"hle-verified:{write_rows(tmp_path / 'hle.jsonl', [hle_row(3)])}"
+    asked: dict[str, Any]
+    for asked, cure in (
+        ({"solver": "student"}, "name one of your roster with --judge"),
+        ({"solver": "student", "judge": "nobody"}, "--judge nobody: the roster has student, blind"),
+        ({"solver": "blind", "judge": "teacher"}, "'blind' reads text only, and 1 questions"),
+    ):
+        with pytest.raises(BadRequestError, match=cure):
+            benchmark(suite=suite, keep_text=True, out=str(tmp_path / "out"), **asked)
     assert provider.journal.calls == []
