@@ -29,8 +29,8 @@ MODELS = ("Qwen3-0.6B", "Qwen3-1.7B", "Qwen3-4B", "Qwen3-8B")
 SEEDS = range(100)
 
 OPEN = {
-    ("momentum:1", "Qwen3-0.6B"): "the reading of its description stops a little too early in a few "
-    "episodes: 20.90/542.1, one episode of 3,000 and 0.02 % of the tokens away"
+    ("momentum:1", "Qwen3-0.6B"): "the reading of its description stops a little too early in a "
+    "few episodes: 20.90/542.1, one episode of 3,000 and 0.02 % of the tokens away"
 }
 
 ROWS = [
