@@ -107,7 +107,13 @@ def _spec(args: argparse.Namespace) -> SolverSpec:
         raise BadRequestError(
             f"no solver {named!r} in the roster to propose; known: {', '.join(roster.specs)}"
         )
-    return roster.specs[named]
+    spec = roster.specs[named]
+    if spec.api == "embedded":
+        raise BadRequestError(
+            f"{named} is an embedded model, whose replies are too short to hold a controller: name "
+            "another model of your roster, or leave it to --proposer search"
+        )
+    return spec
 
 
 def _check(args: argparse.Namespace) -> None:

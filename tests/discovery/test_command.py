@@ -153,3 +153,11 @@ def test_wrong_use_is_told_in_one_line(shell: Shell, options: list[str], fault: 
     assert done.returncode == 2
     assert fault in told(done)
     assert not (shell.folder / "out").exists()
+
+
+def test_an_embedded_model_is_not_asked_for_what_it_cannot_write(shell: Shell) -> None:
+    shell.roster('[solvers.small]\napi = "embedded"\n')
+    done = shell(*discover(shell, "--proposer", "model:small"))
+    assert done.returncode == 2
+    assert "small is an embedded model, whose replies are too short" in told(done)
+    assert not (shell.folder / "out").exists()
