@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from atlas_mcp.core.errors import BadRequestError
 
@@ -170,7 +170,7 @@ class Decision(NamedTuple):
 class Controller(Protocol):
     """Decides, over the branches of one question, how to go on and when to answer.
 
-    One that never opens more than so many branches may say so, as `calls`.
+    One that never opens more than so many branches should say so: see `Bounded`.
     """
 
     @property
@@ -184,6 +184,16 @@ class Controller(Protocol):
         It is asked once a round, when all branches of the last one have been told. `memory` is
         what it returned the round before, None at first, and must not be changed in place.
         """
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """What a controller has that never opens more than so many branches of a question."""
+
+    @property
+    def calls(self) -> int:
+        """The most that it ever opens."""
         ...
 
 

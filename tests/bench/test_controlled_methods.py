@@ -144,6 +144,14 @@ def test_bench_and_replay_print_the_same_figures(shell: Shell, pool: Path) -> No
         assert one["usd"] == pytest.approx(wanted["usd"])
 
 
+@pytest.mark.parametrize(
+    ("named", "calls"),
+    [("rolling@4:100:0.9:12:20:42", 100), ("quorum@5:0.5:3", 5), ("first-2-of-7", 7)],
+)
+def test_the_cap_of_a_method_is_what_its_controller_opens_at_most(named: str, calls: int) -> None:
+    assert method(f"controller:{named}").calls == calls
+
+
 def test_a_method_has_one_name_however_its_controller_is_written() -> None:
     assert method("controller:short:0.1").name == method("controller:short-2-of-7").name
     with pytest.raises(BadRequestError, match="unknown controller"):

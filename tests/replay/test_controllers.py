@@ -25,6 +25,7 @@ from atlas_mcp.replay.playing import play
 from atlas_mcp.replay.state import (
     Action,
     Answer,
+    Bounded,
     Continue,
     Controller,
     Decision,
@@ -91,6 +92,12 @@ def test_nothing_is_opened_that_is_not_there(recorded: Recorded, chosen: Control
     columns = play_batch(recorded, chosen, [7], Rules())
     assert (columns.calls <= recorded.arms[0].draws).all()
     assert (columns.calls >= 1).all()
+
+
+@given(recordeds(), controllers | small)
+def test_a_controller_opens_no_more_than_it_says(recorded: Recorded, chosen: Controller) -> None:
+    assert isinstance(chosen, Bounded)
+    assert play_batch(recorded, chosen, [7], Rules()).calls.max() <= chosen.calls
 
 
 class Legal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from atlas_mcp.bench.methods.method import Method
 from atlas_mcp.host.controlled import Controlled
 from atlas_mcp.replay.controllers.registry import controller
+from atlas_mcp.replay.state import Bounded
 
 MOST = 64
 """The cap of a controller that does not say how many branches it opens at most."""
@@ -13,7 +14,7 @@ MOST = 64
 def controlled(name: str) -> Method:
     """The controller that is named behind the colon, on one solver."""
     found = controller(name.partition(":")[2])
-    calls: int = getattr(found, "calls", MOST)
+    calls = found.calls if isinstance(found, Bounded) else MOST
     return Method(
         name=f"controller:{found.name}",
         calls=calls,

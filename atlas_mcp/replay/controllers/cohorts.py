@@ -49,6 +49,10 @@ class Cohorts:
     def name(self) -> str:
         return f"cohorts@{self.width}:{self.ended}:{self.most}:{self.sure:g}"
 
+    @property
+    def calls(self) -> int:
+        return self.most
+
     def ask(self, state: State, memory: Memory | None) -> Decision:
         memory = memory or Memory()
         cohort = state.branches[memory.start :]

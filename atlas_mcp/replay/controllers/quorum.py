@@ -38,6 +38,10 @@ class Quorum:
     def name(self) -> str:
         return f"quorum@{self.width}:{self.share:g}:{self.stable}"
 
+    @property
+    def calls(self) -> int:
+        return self.width
+
     def ask(self, state: State, memory: tuple[Hashable | None, int] | None) -> Decision:
         branches = state.branches
         if not branches:

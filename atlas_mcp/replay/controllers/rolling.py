@@ -95,6 +95,10 @@ class Rolling:
             f":{self.deepest}"
         )
 
+    @property
+    def calls(self) -> int:
+        return self.most
+
     def ask(self, state: State, memory: Memory | None) -> Decision:
         memory, pruned = self._heard(state, memory or Memory())
         leader, first, second = count(memory.votes)
