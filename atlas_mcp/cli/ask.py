@@ -119,6 +119,7 @@ def run(args: argparse.Namespace) -> int:
     task = _task(args)
     chosen = settings(args)
     orchestrators.check(args, chosen)
+    args.orchestrator = orchestrators.pinned(args, chosen)
     if args.transcript is not None:
         transcript.check(args.transcript)  # before the run is paid for
     return anyio.run(_ask, args, chosen, task, before)

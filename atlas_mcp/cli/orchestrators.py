@@ -12,8 +12,10 @@ from atlas_mcp.core.errors import BadRequestError
 if TYPE_CHECKING:
     from mcp.client import Client
 
+    from atlas_mcp.discovery.loading import Loaded
     from atlas_mcp.host.conversation import Conversation
     from atlas_mcp.host.orchestrator import Explore, Orchestrator
+    from atlas_mcp.replay.state import Controller
     from atlas_mcp.settings import Settings
     from solvers.registry import SolverSpec
 
@@ -29,8 +31,9 @@ def add_orchestrators(parser: argparse.ArgumentParser) -> None:
         default="agree:3",
         metavar="WHO",
         help="greedy, vote:CALLS, agree:ANSWERS, confident:PROBABILITY, controller:NAME[:DIAL] of "
-        "`atlas-mcp replay list` (live, a branch is one draw, which cannot be probed before its "
-        "end), or model[:SOLVER], a language model of the roster (default: agree:3)",
+        "`atlas-mcp replay list` or controller:FILE[:DIAL], a .py file as `atlas-mcp discover` "
+        "saves it, run in the sandbox (live, a branch is one draw, which cannot be probed before "
+        "its end), or model[:SOLVER], a language model of the roster (default: agree:3)",
     )
     parser.add_argument(
         "--arm",
@@ -81,17 +84,30 @@ def check(args: argparse.Namespace, chosen: Settings) -> None:
 
     read_caps(args.calls_of)
     if args.arm and not _is(args, "controller"):
-        raise BadRequestError("--arm is for a controller: --orchestrator controller:NAME[:DIAL]")
+        raise BadRequestError(
+            "--arm is for a controller: --orchestrator controller:NAME[:DIAL] or controller:FILE"
+        )
     if len(set(args.arm)) < len(args.arm) or "auto" in args.arm[1:] + args.arm[:-1]:
         raise BadRequestError("--arm names solvers of the roster, each once")
     if _is(args, "model"):
         _spec(args, chosen)
         return
-    _without_model(args)
+    if _is(args, "controller"):
+        _controller(args, chosen)
+    else:
+        _rule(args)
     if args.variant != "plain":
         raise BadRequestError(
             f"--variant {args.variant} is for a model: --orchestrator model[:SOLVER]"
         )
+
+
+def pinned(args: argparse.Namespace, chosen: Settings) -> str:
+    """The orchestrator as it is found again from anywhere, and is known to be the same."""
+    from atlas_mcp.discovery.loading import Loaded
+
+    found = _controller(args, chosen) if _is(args, "controller") else None
+    return f"controller:{found.pinned}" if isinstance(found, Loaded) else str(args.orchestrator)
 
 
 @asynccontextmanager
@@ -107,9 +123,54 @@ async def opened(
     Raises:
         BadRequestError, SetupError, FixSetupError: it cannot be made.
     """
-    if not _is(args, "model"):
-        yield _without_model(args)
-        return
+    if _is(args, "model"):
+        async with _model(args, chosen, client, talk, attachments) as orchestrator:
+            yield orchestrator
+    elif _is(args, "controller"):
+        async with _controlled(args, chosen) as orchestrator:
+            yield orchestrator
+    else:
+        yield _rule(args)
+
+
+def _is(args: argparse.Namespace, kind: str) -> bool:
+    return bool(args.orchestrator.partition(":")[0] == kind)
+
+
+def _rule(args: argparse.Namespace) -> Orchestrator:
+    from atlas_mcp.host.rules import rule
+
+    return rule(args.orchestrator, _explore(args))
+
+
+def _controller(args: argparse.Namespace, chosen: Settings) -> Controller | Loaded:
+    from atlas_mcp.discovery.loading import named
+
+    return named(args.orchestrator.partition(":")[2], isolation=chosen.sandbox)
+
+
+@asynccontextmanager
+async def _controlled(args: argparse.Namespace, chosen: Settings) -> AsyncIterator[Orchestrator]:
+    from atlas_mcp.discovery.loading import opened as opened_controller
+    from atlas_mcp.host.controlled import Controlled
+
+    async with opened_controller(_controller(args, chosen)) as controller:
+        yield Controlled(
+            controller=controller,
+            arms=tuple(_explore(args, solver=name) for name in args.arm or [args.solver]),
+            kind=args.answer_kind,
+            calls=args.max_calls,
+        )
+
+
+@asynccontextmanager
+async def _model(
+    args: argparse.Namespace,
+    chosen: Settings,
+    client: Client,
+    talk: Conversation | None,
+    attachments: Sequence[str],
+) -> AsyncIterator[Orchestrator]:
     from anyio import move_on_after, to_thread
 
     from atlas_mcp.core.redaction import Redactor
@@ -142,26 +203,6 @@ async def opened(
     finally:
         with move_on_after(5, shield=True):
             await shared.aclose()
-
-
-def _is(args: argparse.Namespace, kind: str) -> bool:
-    return bool(args.orchestrator.partition(":")[0] == kind)
-
-
-def _without_model(args: argparse.Namespace) -> Orchestrator:
-    if not _is(args, "controller"):
-        from atlas_mcp.host.rules import rule
-
-        return rule(args.orchestrator, _explore(args))
-    from atlas_mcp.host.controlled import Controlled
-    from atlas_mcp.replay.controllers.registry import controller
-
-    return Controlled(
-        controller=controller(args.orchestrator.partition(":")[2]),
-        arms=tuple(_explore(args, solver=name) for name in args.arm or [args.solver]),
-        kind=args.answer_kind,
-        calls=args.max_calls,
-    )
 
 
 def _explore(args: argparse.Namespace, **more: Any) -> Explore:

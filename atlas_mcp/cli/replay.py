@@ -102,18 +102,15 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> dict[str, Controller | Code]:
     """What is to be compared, by name. The code of files runs in the sandbox, unless trusted."""
-    from atlas_mcp.discovery.loading import is_file, load, trusted
-    from atlas_mcp.replay.controllers.registry import controller
+    from atlas_mcp.discovery.loading import Loaded, named, trusted
 
     found: dict[str, Controller | Code] = {}
     for text in args.controller:
-        if is_file(text):
-            loaded = load(text, isolation=settings(args).sandbox)
-            one = trusted(loaded) if args.trust else loaded.code
-            found[loaded.name] = one
+        one = named(text, isolation=settings(args).sandbox)
+        if isinstance(one, Loaded):
+            found[one.name] = trusted(one) if args.trust else one.code
         else:
-            made = controller(text)
-            found[made.name] = made
+            found[one.name] = one
     return found
 
 

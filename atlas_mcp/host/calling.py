@@ -9,6 +9,7 @@ from mcp.client import Client
 from mcp.types import CallToolResult
 
 from atlas_mcp.core.types import Caps
+from atlas_mcp.host import lookup
 from atlas_mcp.host.orchestrator import Progress, Task, Watch
 
 SCOPE_META = "atlas-mcp/scope"
@@ -30,6 +31,7 @@ class Calls:
         self.watch = watch
         self.at = at
         self._began = time.monotonic() - at.seconds
+        self._written: dict[str, int | None] = {}
 
     @property
     def seconds(self) -> float:
@@ -85,6 +87,12 @@ class Calls:
         )
         self.note(reply=result.structured_content, error=result.is_error or None)
         return result
+
+    async def written(self, evidence_id: str) -> int | None:
+        """The tokens that a solver wrote for this evidence, asked of the server once."""
+        if evidence_id not in self._written:
+            self._written[evidence_id] = await lookup.written(self.client, evidence_id)
+        return self._written[evidence_id]
 
     def note(self, **what: Any) -> None:
         """Add a step to the run's record."""

@@ -12,9 +12,13 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+import anyio.to_thread
+
+from atlas_mcp.core.errors import BadRequestError
 from atlas_mcp.equivalence import canonical
 from atlas_mcp.host.orchestrator import Abstain, Answer, Explore, Explores, Step, View, leading
 from atlas_mcp.host.replies import Capsule, dispatched
@@ -36,9 +40,9 @@ class Controlled:
     """Does what a controller decides, on draws of `arms`, which it knows by their places.
 
     It sees `calls` branches left of each arm at the start. Answers are the same where those of
-    this `kind` are. The tokens that it sees are those of the evidence, prompts included. One that
-    fails, or does what its state does not admit, ends the run with the answer that leads, and
-    nothing is paid for that decision.
+    this `kind` are. The tokens that it sees are those that solvers wrote, as on recordings. One
+    that fails, or does what its state does not admit, ends the run with the answer that leads, and
+    nothing is paid for that decision. It is asked in a worker thread, as it may take its time.
     """
 
     controller: replay.Controller
@@ -53,37 +57,41 @@ class Controlled:
     async def decide(self, view: View) -> Step:
         if (hopeless := cure(view)) is not None:
             return Abstain(because=hopeless)
+        written = {one.id: await view.written(one.id) for one in view.evidence}
+        decided = partial(self._decided, view, written)
         try:
-            return self._decided(view)
+            return await anyio.to_thread.run_sync(decided, abandon_on_cancel=True)
         except replay.IllegalActionError as error:
             return leading(view.ledger, f"{self.name} did what it may not ({error})")
+        except BadRequestError as error:
+            return leading(view.ledger, f"{self.name} gave no decision ({error})")
         except Exception as error:  # code of others, which must not lose what has been found
             log.warning("controller failed: %s", self.name, exc_info=True)
             return leading(view.ledger, f"{self.name} failed ({error!r})")
 
-    def _decided(self, view: View) -> Step:
+    def _decided(self, view: View, written: Mapping[str, int | None]) -> Step:
         """The first decision that is not carried out yet: the earlier ones are played again.
 
         Every decision is played before anything is dispatched, on draws that are not there yet.
         """
         evidence = dispatched(view.evidence)
-        keys = {one.id: self._key(one, view) for one in evidence}
+        draws = {one.id: self._draw(one, written[one.id], view) for one in evidence}
         drawn = [[one for one in evidence if self._is_of(one, arm)] for arm in self.arms]
-        offered = [self._offered(found, keys) for found in drawn]
+        offered = [self._offered(found, draws) for found in drawn]
         episode = Episode(offered, math.nan, Rules())
         known, memory = episode.start(), None
         while True:
             actions, memory = self.controller.ask(known, memory)
             if len(actions) == 1 and isinstance(last := actions[0], replay.Answer):
-                return _answer(episode.answer(last), evidence, keys)
+                return _answer(episode.answer(last), evidence, draws)
             if known.rounds >= MOST_ROUNDS:
                 return leading(
                     view.ledger, f"{self.name} gave no answer after {known.rounds:,} rounds"
                 )
             report = episode.act([_without_continuing(one) for one in actions])
             missing = [
-                len(draws) - left - len(found)
-                for draws, left, found in zip(offered, report.left, drawn, strict=True)
+                len(branches) - left - len(found)
+                for branches, left, found in zip(offered, report.left, drawn, strict=True)
             ]
             if max(missing) > 0:
                 return self._explores(missing, view)
@@ -92,20 +100,13 @@ class Controlled:
     def _is_of(self, one: Capsule, arm: Explore) -> bool:
         return len(self.arms) == 1 or one.solver == arm.solver
 
-    def _key(self, one: Capsule, view: View) -> Hashable | None:
-        return None if one.answer is None else canonical(one.answer, self.kind, view.problem)
+    def _draw(self, one: Capsule, written: int | None, view: View) -> Draw:
+        key = None if one.answer is None else canonical(one.answer, self.kind, view.problem)
+        return Draw(_amount(written), _amount(one.usd), (key,))
 
-    def _offered(self, found: Sequence[Capsule], keys: dict[str, Hashable | None]) -> list[Draw]:
+    def _offered(self, found: Sequence[Capsule], known: Mapping[str, Draw]) -> list[Draw]:
         """The draws that an arm has: those that were found, and those that may follow."""
-        draws = [
-            Draw(
-                math.nan if one.tokens is None else one.tokens,
-                math.nan if one.usd is None else one.usd,
-                (keys[one.id],),
-            )
-            for one in found
-            if not one.unrecorded
-        ]
+        draws = [known[one.id] for one in found if not one.unrecorded]
         if len(draws) < len(found):  # a pool has told its end
             return draws
         return draws + [_NOT_YET] * ((self.calls or MOST) - len(draws))
@@ -122,17 +123,19 @@ class Controlled:
         return explores[0] if alone else Explores(explores=explores)
 
 
+def _amount(known: float | None) -> float:
+    return math.nan if known is None else known
+
+
 def _without_continuing(action: replay.Action) -> replay.Action:
     """To continue a branch that has ended is to hear its answer once more."""
     return replay.Probe(action.branches) if isinstance(action, replay.Continue) else action
 
 
-def _answer(
-    key: Hashable | None, evidence: Sequence[Capsule], keys: dict[str, Hashable | None]
-) -> Step:
+def _answer(key: Hashable | None, evidence: Sequence[Capsule], draws: Mapping[str, Draw]) -> Step:
     answers = [one.answer for one in evidence if one.answer is not None]
     if key is None:
         nothing = f"none of {len(evidence)} calls gave a readable answer"
         return Abstain(because="the controller abstains" if answers else nothing)
-    same = [one.answer for one in evidence if one.answer is not None and keys[one.id] == key]
+    same = [one.answer for one in evidence if one.answer and draws[one.id].readings == (key,)]
     return Answer(answer=same[0], because=f"{len(same)} of {len(answers)} answers agree")

@@ -1,4 +1,4 @@
-"""What a host reads in the server's resources: a problem by its content, an answer in full."""
+"""What a host reads in the server's resources, where the replies of its tools tell less."""
 
 from __future__ import annotations
 
@@ -55,6 +55,15 @@ async def whole_answer(client: Client, problem_id: str, answer: str) -> str:
             if len(found) == length:
                 return str(found)
     return answer
+
+
+async def written(client: Client, evidence_id: str) -> int | None:
+    """How many tokens a solver wrote for a piece of evidence; None where that is unknown.
+
+    A capsule has those of its prompt too: it is bounded, for models to read, and cannot say both.
+    """
+    found: int | None = (await _read(client, f"atlas://evidence/{evidence_id}"))["output_tokens"]
+    return found
 
 
 async def _read(client: Client, uri: str) -> Any:

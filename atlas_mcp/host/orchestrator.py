@@ -92,6 +92,10 @@ class Turn:
 async def _forget() -> None: ...
 
 
+async def _unknown(evidence_id: str) -> int | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """All that an orchestrator decides on.
@@ -103,7 +107,8 @@ class View:
     spent; an orchestrator that spends books it there. `explore_seconds` is the time until no
     more calls are made, `seconds_left` that until the run ends; both are None without a cap.
     `said` are the turns that were taken by `atlas_mcp.host.turns`, by their names, and `keep`
-    writes down where the run stands.
+    writes down where the run stands. `written` looks up how many tokens a solver wrote for a piece
+    of evidence, prompts not counted; None is unknown.
     """
 
     problem: str
@@ -117,6 +122,7 @@ class View:
     seconds_left: float | None = None
     said: dict[str, Turn] = field(default_factory=dict)
     keep: Callable[[], Awaitable[None]] = _forget
+    written: Callable[[str], Awaitable[int | None]] = _unknown
 
 
 class Orchestrator(Protocol):

@@ -115,6 +115,7 @@ class _Run:
             seconds_left=self._calls.seconds_left,
             said=at.said,
             keep=self._kept,
+            written=self._calls.written,
         )
 
     def _heed(self, step: Step) -> None:

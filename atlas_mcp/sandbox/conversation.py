@@ -8,9 +8,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from atlas_mcp.core.errors import SetupError
-from atlas_mcp.sandbox.execution import laid_out, started
+from atlas_mcp.sandbox.execution import kill, laid_out, started
 from atlas_mcp.sandbox.isolation import Isolation, fence_of
 from atlas_mcp.sandbox.program import Limits, Program, Why
 
@@ -29,7 +30,7 @@ class SilentError(Exception):
 
 
 class Conversation:
-    """A program that runs behind its fence. One thread at a time may speak with it."""
+    """A program that runs behind its fence. Threads that speak with it take turns."""
 
     def __init__(self, process: subprocess.Popen[bytes], limits: Limits) -> None:
         assert process.stdin is not None
@@ -40,6 +41,7 @@ class Conversation:
         self._in, self._out, self._err = process.stdin, process.stdout, process.stderr
         os.set_blocking(self._in.fileno(), False)
         self._words = b""
+        self._speaking = Lock()
 
     def ask(self, line: bytes) -> bytes:
         """Say a line and return the one that the program answers with, both without its end.
@@ -47,6 +49,16 @@ class Conversation:
         Raises:
             SilentError: it ended, or took longer or said more than its limits allow.
         """
+        with self._speaking:
+            return self._ask(line)
+
+    def end(self) -> None:
+        """End the program, and wait until nobody listens to it any more."""
+        kill(self._process)
+        with self._speaking:
+            pass
+
+    def _ask(self, line: bytes) -> bytes:
         unsaid, heard = line + b"\n", bytearray()
         deadline = time.monotonic() + self._limits.seconds
         with selectors.DefaultSelector() as streams:
@@ -116,4 +128,8 @@ def conversing(
     ):
         if not locked.read(1):
             raise SetupError("a program could not be locked in, so it was not run")
-        yield Conversation(process, limits)
+        talk = Conversation(process, limits)
+        try:
+            yield talk
+        finally:
+            talk.end()

@@ -101,7 +101,7 @@ def started(
             try:
                 yield process, locked
             finally:
-                _kill(process)
+                kill(process)
 
 
 def _process(
@@ -158,7 +158,8 @@ def _listen(process: subprocess.Popen[bytes], watch: _Watch, deadline: float) ->
             watch.stopped = "time"
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was `started`, with all that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

@@ -144,7 +144,9 @@ async def test_a_branch_that_fails_ends_without_an_answer(connect: Connect) -> N
     ]
 
 
-async def test_the_costs_it_sees_are_those_of_the_evidence(connect: Connect) -> None:
+async def test_the_costs_it_sees_are_those_of_the_evidence_without_prompts(
+    connect: Connect,
+) -> None:
     seen: list[State] = []
 
     def decides(state: State) -> Sequence[Action]:
@@ -154,7 +156,7 @@ async def test_the_costs_it_sees_are_those_of_the_evidence(connect: Connect) -> 
     async with connect(ScriptedSolver(["42"], usd=0.25)) as host:
         outcome = await work(host, controlled(Scripted(decides)))
     spent = seen[-1].spent
-    assert (spent.calls, spent.tokens, spent.latency, spent.usd) == (4, 60, 30, 1.0)
+    assert (spent.calls, spent.tokens, spent.latency, spent.usd) == (4, 20, 10, 1.0)
     assert spent.probes == 0
     assert (outcome.abstained, outcome.because) == (True, "the controller abstains")
 
