@@ -93,6 +93,25 @@ SHORTEST = controller(
 )
 """A good one for this pool: whoever ends first."""
 
+THRIFTY = """\
+from atlas_mcp.replay.controllers.votes import count
+from atlas_mcp.replay.state import Answer, Decision, Open
+
+
+class Controller:
+    @classmethod
+    def at(cls, dial):
+        found = cls()
+        found.tokens = 200 * dial
+        return found
+
+    def ask(self, state, memory):
+        if state.spent.tokens < self.tokens and state.left[0]:
+            return Decision((Open(1),))
+        return Decision((Answer(count(one.answer for one in state.branches).leader),))
+"""
+"""Draws until so many tokens are written, and votes."""
+
 OUT = """
 def out():
     for one in ().__class__.__base__.__subclasses__():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -139,3 +140,14 @@ def told(done: Done) -> str:
     (line,) = done.stderr.splitlines()
     assert line.startswith("atlas-mcp: ")
     return line
+
+
+def first_evidence(folder: Path) -> Path:
+    """The transcript of a run as soon as it has something in it."""
+    until = time.monotonic() + WAIT
+    while time.monotonic() < until:
+        for path in folder.glob("*.json"):
+            if json.loads(path.read_text("utf-8"))["evidence"]:
+                return path
+        time.sleep(0.02)
+    raise AssertionError("nothing was found")

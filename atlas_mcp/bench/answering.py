@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -14,12 +15,14 @@ from mcp.client import Client
 
 from atlas_mcp.bench.methods.method import Method, Setup
 from atlas_mcp.bench.rows import Spent
+from atlas_mcp.discovery.loading import opened
 from atlas_mcp.equivalence import canonical
 from atlas_mcp.host import transcript
 from atlas_mcp.host.conversation import Conversation
 from atlas_mcp.host.orchestrator import Keep, Orchestrator, Outcome, Progress, Task, forget
 from atlas_mcp.host.replies import dispatched
 from atlas_mcp.host.running import run
+from atlas_mcp.replay.state import Controller
 from solvers.images import data_url
 from solvers.types import AnswerKind, Attachment
 
@@ -84,7 +87,8 @@ async def answer(
     Raises:
         BudgetError: the server's caps allow no call at all.
         RefusedError: the server refused the first call, or the conclusion.
-        SetupError: the method's own model cannot be used.
+        SetupError: the method's own model cannot be used, or its controller not be fenced in.
+        BadRequestError: its controller is none.
     """
     start = _Start(scope=question.scope)
     if folder is not None:
@@ -97,23 +101,29 @@ async def answer(
         max_calls=method.calls,
         attachments=tuple(data_url(one) for one in question.attachments),
     )
-    orchestrator = method.make(
-        replace(
-            setup,
-            answer_kind=question.answer_kind,
-            attachments=question.attachments,
-            talk=start.talk,
+    async with _controller(method) as controller:
+        orchestrator = method.make(
+            replace(
+                setup,
+                answer_kind=question.answer_kind,
+                attachments=question.attachments,
+                controller=controller,
+                talk=start.talk,
+            )
         )
-    )
-    keep: Keep = forget
-    if start.path is not None:
-        # The record is never marked as ended: whoever asks again is given the same end for nothing.
-        made_by = {"method": method.name}
-        keep = transcript.Transcript(
-            start.path, task, made_by=made_by, talk=lambda: _talk(orchestrator)
-        ).keep
-    outcome = await run(client, task, orchestrator, progress=start.progress, keep=keep)
+        keep: Keep = forget
+        if start.path is not None:
+            # The record is never marked as ended: who asks again is given the same end for nothing.
+            made_by = {"method": method.name}
+            keep = transcript.Transcript(
+                start.path, task, made_by=made_by, talk=lambda: _talk(orchestrator)
+            ).keep
+        outcome = await run(client, task, orchestrator, progress=start.progress, keep=keep)
     return await _answered(client, question, outcome, replays)
+
+
+def _controller(method: Method) -> AbstractAsyncContextManager[Controller | None]:
+    return nullcontext() if method.controller is None else opened(method.controller)
 
 
 def _talk(orchestrator: Orchestrator) -> Conversation | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -117,15 +118,17 @@ async def opened(found: Controller | Loaded) -> AsyncIterator[Controller]:
     if not isinstance(found, Loaded):
         yield found
         return
-    running = ExitStack()
+    # A fenced process is killed with the thread that started it, and anyio's threads come and go.
+    running, thread = ExitStack(), ThreadPoolExecutor(max_workers=1)
     try:
+        entering = thread.submit(running.enter_context, fenced(found.code, found.name))
         with _blaming(f"controller file {found.path}"):
-            sandboxed = fenced(found.code, found.name)
-            made = await anyio.to_thread.run_sync(running.enter_context, sandboxed)
+            made = await anyio.to_thread.run_sync(entering.result)
         yield made
     finally:
         with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(running.close)
+            await anyio.to_thread.run_sync(thread.submit(running.close).result)
+        thread.shutdown()
 
 
 @contextmanager

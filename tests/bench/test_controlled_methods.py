@@ -11,6 +11,7 @@ from random import Random
 import anyio
 import numpy as np
 import pytest
+from discovering import THRIFTY
 from mcp.client import Client
 from shell import Shell
 from support import PATIENCE, Host
@@ -19,11 +20,13 @@ from atlas_mcp.bench.answering import Answered, Question, answer
 from atlas_mcp.bench.methods.method import Method, Setup
 from atlas_mcp.bench.methods.registry import method
 from atlas_mcp.core.errors import BadRequestError
+from atlas_mcp.discovery.loading import Loaded, trusted
+from atlas_mcp.discovery.loading import named as named_controller
 from atlas_mcp.host.orchestrator import Explore
 from atlas_mcp.pools.equating import equated
 from atlas_mcp.replay.arrays import record
-from atlas_mcp.replay.controllers.registry import controller
 from atlas_mcp.replay.engine import Plan, Replayed, replay
+from atlas_mcp.replay.state import Controller
 from atlas_mcp.server.app import create_server
 from atlas_mcp.settings import Settings
 from solvers import recording
@@ -32,6 +35,7 @@ from solvers.registry import SolverSpec
 from solvers.roster import Roster
 
 DRAWS = 10
+PROMPT = 100
 EVERY = (
     "self-consistency@7",
     "adaptive-consistency@8",
@@ -42,6 +46,7 @@ EVERY = (
     "parallel-probe@6",
     "self-consistency@64",  # more than there are
     "early-stopping@64:4",
+    "thrifty.py:0.5",
 )
 
 
@@ -61,7 +66,7 @@ def pool(tmp_path: Path) -> Path:
             model="made-up",
             sample_idx=draw,
             answer=random.choice(["7", "7.0", "8", "9", None]),
-            input_tokens=0,
+            input_tokens=PROMPT,
             output_tokens=random.randrange(5, 50),
             cost_usd=0.25,
         )
@@ -80,6 +85,10 @@ NUMBERS = {"answer_kind": "number"}
 async def test_a_method_on_a_pool_is_its_controller_in_replay(
     settings: Settings, pool: Path, named: str
 ) -> None:
+    if named.startswith("thrifty"):
+        file = pool.with_name("thrifty.py")
+        file.write_text(THRIFTY, "utf-8")
+        named = named.replace("thrifty.py", str(file))
     found = method(f"controller:{named}")
     assert str(found.calls) in found.budget
     read = read_pool(pool)
@@ -114,9 +123,14 @@ async def _replaying(settings: Settings, pool: Path, seed: int) -> AsyncIterator
 def _replayed(pool: Pool, named: str) -> list[Replayed]:
     recorded = record(equated(pool))
     return [
-        replay(recorded, Plan(controllers=(controller(named),), seeds=(seed,), jobs=1))[0]
+        replay(recorded, Plan(controllers=(_trusted(named),), seeds=(seed,), jobs=1))[0]
         for seed in range(2)
     ]
+
+
+def _trusted(text: str) -> Controller:
+    found = named_controller(text)
+    return trusted(found) if isinstance(found, Loaded) else found
 
 
 async def _answered(host: Host, by: Method, one: recording.Question) -> Answered:
@@ -139,8 +153,9 @@ def test_bench_and_replay_print_the_same_figures(shell: Shell, pool: Path) -> No
     assert [one["method"] for one in live] == [f"controller:{name}" for name in names]
     for one, wanted in zip(live, replayed, strict=True):
         assert one["accuracy"]["value"] == pytest.approx(wanted["accuracy"]["value"])
-        assert one["tokens"] == pytest.approx(wanted["tokens"]["value"])
         assert one["calls"] == pytest.approx(wanted["calls"])
+        prompts = PROMPT * one["calls"]
+        assert one["tokens"] == pytest.approx(prompts + wanted["tokens"]["value"])
         assert one["usd"] == pytest.approx(wanted["usd"])
 
 
@@ -156,3 +171,15 @@ def test_a_method_has_one_name_however_its_controller_is_written() -> None:
     assert method("controller:short:0.1").name == method("controller:short-2-of-7").name
     with pytest.raises(BadRequestError, match="unknown controller"):
         method("controller:none")
+
+
+def test_a_file_is_a_method_of_its_own_as_soon_as_it_is_changed(tmp_path: Path) -> None:
+    file = tmp_path / "thrifty.py"
+    file.write_text(THRIFTY, "utf-8")
+    before = method(f"controller:{file}:0.5").name
+    assert before.startswith(f"controller:{file}:0.5#")
+    assert method(before).name == before
+    file.write_text(THRIFTY.replace("200", "100"), "utf-8")
+    assert method(f"controller:{file}:0.5").name != before
+    with pytest.raises(BadRequestError, match="has changed since it was chosen"):
+        method(before)

@@ -7,13 +7,12 @@ import re
 import shlex
 import signal
 import subprocess
-import time
 from pathlib import Path
 from shutil import copy2
 from typing import Any
 
 import pytest
-from shell import ATLAS, WAIT, QuickShell, Shell, told
+from shell import ATLAS, QuickShell, Shell, first_evidence, told
 
 from atlas_mcp.replay.controllers.registry import controller
 from solvers.recording import read_pool
@@ -164,7 +163,7 @@ def test_a_killed_controller_goes_on_and_pays_for_nothing_twice(shell: Shell) ->
     shell.roster('[solvers.slow]\napi = "scripted"\nanswers = ["1", "2", "3"]\nseconds = 0.3\n')
     command = [*ATLAS, "ask", "P", "--orchestrator", "controller:first-2-of-4", "--arm", "slow"]
     with subprocess.Popen(command, env=shell.env, stdout=subprocess.DEVNULL) as process:
-        transcript = _first_evidence(shell.folder / "transcripts")
+        transcript = first_evidence(shell.folder / "transcripts")
         process.send_signal(signal.SIGKILL)
     found = shell.json("ask", "--resume", str(transcript))
     assert (found["answer"], found["forced"]) == ("1", False)
@@ -184,14 +183,3 @@ def test_the_commands_of_the_worked_example_are_commands_that_there_are(shell: S
             assert not option.startswith("--") or option in shown
             if option == "--controller" or value.startswith("controller:"):
                 assert controller(value.removeprefix("controller:")).name in value + ":0.95"
-
-
-def _first_evidence(folder: Path) -> Path:
-    """The transcript of a run as soon as it has something in it."""
-    until = time.monotonic() + WAIT
-    while time.monotonic() < until:
-        for path in folder.glob("*.json"):
-            if json.loads(path.read_text("utf-8"))["evidence"]:
-                return path
-        time.sleep(0.02)
-    raise AssertionError("nothing was found")

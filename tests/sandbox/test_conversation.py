@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from threading import Event, Thread
 
 import pytest
+from support import WAIT
 
 from atlas_mcp.sandbox.conversation import SilentError, conversing
 from atlas_mcp.sandbox.program import Limits, Program
@@ -45,3 +47,20 @@ def test_a_program_without_an_answer_is_told_apart(source: str, why: str, words:
             talk.ask(b"well?")
         assert caught.value.why == why
         assert words in caught.value.words
+
+
+def test_whoever_still_listens_when_it_ends_is_told() -> None:
+    asking, caught = Event(), list[SilentError]()
+
+    def ask() -> None:
+        asking.set()
+        with pytest.raises(SilentError) as silent:
+            talk.ask(b"well?")
+        caught.append(silent.value)
+
+    listener = Thread(target=ask)
+    with conversing(Program(source="while True: pass")) as talk:
+        listener.start()
+        asking.wait()
+    listener.join(WAIT)
+    assert [one.why for one in caught] == ["signalled"]

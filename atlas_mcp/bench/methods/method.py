@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atlas_mcp.core.errors import BadRequestError
+from atlas_mcp.discovery.loading import Loaded
 from atlas_mcp.host.conversation import Conversation
 from atlas_mcp.host.explore_tool import Candidate
 from atlas_mcp.host.orchestrator import Explore, Orchestrator
+from atlas_mcp.replay.state import Controller
 from solvers.model import LanguageModel
 from solvers.types import AnswerKind, Attachment
 
@@ -18,8 +20,8 @@ class Setup:
     """What a method works with on one question.
 
     `explore` is how solvers are asked. `model` orchestrates, judges and selects; `candidates` are
-    the solvers to choose among; both are there for the methods that need them. `talk` is the
-    conversation of a run that was cut off.
+    the solvers to choose among, `controller` decides; all are there for the methods that need them.
+    `talk` is the conversation of a run that was cut off.
     """
 
     explore: Explore
@@ -27,6 +29,7 @@ class Setup:
     attachments: tuple[Attachment, ...] = ()
     model: LanguageModel | None = None
     candidates: tuple[Candidate, ...] = ()
+    controller: Controller | None = None
     talk: Conversation | None = None
 
     @property
@@ -40,6 +43,12 @@ class Setup:
             raise BadRequestError("this method needs a model: name one with --model")
         return self.model
 
+    @property
+    def own_controller(self) -> Controller:
+        """The controller, which whoever opens the method's own has put here."""
+        assert self.controller is not None
+        return self.controller
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Method:
@@ -48,7 +57,7 @@ class Method:
     `calls` is the most solver calls for one question, `budget` what it means, in words. A method
     that is `greedy` asks the solver that does not sample. One that `thinks` needs a model of its
     own; one that `writes` needs new text of the solvers, which no pool holds; one that `chooses`
-    decides for itself which solver to ask.
+    decides for itself which solver to ask. A `controller` is opened for each question.
     """
 
     name: str
@@ -59,3 +68,4 @@ class Method:
     thinks: bool = False
     writes: bool = False
     chooses: bool = False
+    controller: Controller | Loaded | None = None

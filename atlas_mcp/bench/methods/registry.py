@@ -53,7 +53,7 @@ METHODS = {
         pattern=r"early-stopping@(\d+):(\d+)", make=early, example="early-stopping@8:4"
     ),
     "first-M-of-K": Entry(pattern=r"first-(\d+)-of-(\d+)", make=first, example="first-3-of-8"),
-    "controller:NAME[:DIAL]": Entry(
+    "controller:NAME|FILE[:DIAL]": Entry(
         pattern=r"controller:.+", make=controlled, example="controller:self-consistency@8"
     ),
     "best-of-N": Entry(pattern=r"best-of-(\d+)", make=best_of, example="best-of-8"),
