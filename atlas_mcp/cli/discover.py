@@ -250,3 +250,4 @@ def _print(found: Found, out: Path) -> None:
     print(f"round {found.best.number} won: {found.file}")
     print(f"the report: {out / 'report.md'}")
     print(f"to replay it: atlas-mcp replay evaluate --pool DIR --controller {found.file}:0.5")
+    print(f"to use it: atlas-mcp ask PROBLEM --orchestrator controller:{found.file}:0.5")

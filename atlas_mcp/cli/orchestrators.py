@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from atlas_mcp.core.errors import BadRequestError
@@ -104,33 +104,32 @@ def check(args: argparse.Namespace, chosen: Settings) -> None:
 
 def pinned(args: argparse.Namespace, chosen: Settings) -> str:
     """The orchestrator as it is found again from anywhere, and is known to be the same."""
+    written = str(args.orchestrator)
+    if not _is(args, "controller"):
+        return written
     from atlas_mcp.discovery.loading import Loaded
 
-    found = _controller(args, chosen) if _is(args, "controller") else None
-    return f"controller:{found.pinned}" if isinstance(found, Loaded) else str(args.orchestrator)
+    found = _controller(args, chosen)
+    return f"controller:{found.pinned}" if isinstance(found, Loaded) else written
 
 
-@asynccontextmanager
-async def opened(
+def opened(
     args: argparse.Namespace,
     chosen: Settings,
     client: Client,
     talk: Conversation | None,
     attachments: Sequence[str],
-) -> AsyncIterator[Orchestrator]:
+) -> AbstractAsyncContextManager[Orchestrator]:
     """Make the orchestrator that the options ask for, and close it.
 
     Raises:
         BadRequestError, SetupError, FixSetupError: it cannot be made.
     """
     if _is(args, "model"):
-        async with _model(args, chosen, client, talk, attachments) as orchestrator:
-            yield orchestrator
-    elif _is(args, "controller"):
-        async with _controlled(args, chosen) as orchestrator:
-            yield orchestrator
-    else:
-        yield _rule(args)
+        return _model(args, chosen, client, talk, attachments)
+    if _is(args, "controller"):
+        return _controlled(args, chosen)
+    return nullcontext(_rule(args))
 
 
 def _is(args: argparse.Namespace, kind: str) -> bool:

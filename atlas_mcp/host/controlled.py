@@ -64,7 +64,7 @@ class Controlled:
         except replay.IllegalActionError as error:
             return leading(view.ledger, f"{self.name} did what it may not ({error})")
         except BadRequestError as error:
-            return leading(view.ledger, f"{self.name} gave no decision ({error})")
+            return leading(view.ledger, f"{self.name}: {error}")
         except Exception as error:  # code of others, which must not lose what has been found
             log.warning("controller failed: %s", self.name, exc_info=True)
             return leading(view.ledger, f"{self.name} failed ({error!r})")

@@ -7,6 +7,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from shutil import copy2
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from shell import ATLAS, QuickShell, Shell, first_evidence, told
 
+from atlas_mcp.discovery.loading import is_file
 from atlas_mcp.replay.controllers.registry import controller
 from solvers.recording import read_pool
 
@@ -78,6 +80,20 @@ def test_evidence_is_exported_evaluated_and_the_better_controller_asked_live(
     live = _ask(asked, "Another?", f"controller:{named[1]}")
     assert (live["orchestrator"], live["answer"]) == (f"controller:{named[1]}", "42")
     assert len(live["evidence"]) == 6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the fences are Linux's")
+def test_what_was_discovered_on_evidence_decides_live(asked: Shell, gold: Path) -> None:
+    pool, out = str(asked.folder / "pool"), str(asked.folder / "out")
+    asked.json("evidence", "export", pool, "--gold", str(gold))
+    fast = ("--rounds", "1", "--seeds", "2", "--jobs", "1")
+    file = asked.json("discover", "--pool", pool, "--out", out, *fast)["file"]
+    (replayed,) = scores(asked, f"{file}:0.25").values()
+    live = _ask(asked, "Another?", f"controller:{file}:0.25")
+    assert (live["orchestrator"], live["answer"]) == ("controller:best:0.25", "42")
+    assert live["forced"] is False
+    assert 1 <= len(live["evidence"]) <= 64
+    assert replayed["calls"] <= len(live["evidence"])  # live there are more to be had
 
 
 def test_draws_are_exported_in_order_and_those_of_other_scopes_follow(asked: Shell) -> None:
@@ -175,11 +191,19 @@ def test_a_killed_controller_goes_on_and_pays_for_nothing_twice(shell: Shell) ->
 def test_the_commands_of_the_worked_example_are_commands_that_there_are(shell: Shell) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", EXAMPLE.read_text("utf-8"), re.DOTALL)
     commands = [shlex.split(one) for one in "".join(blocks).replace("\\\n", "").splitlines()]
-    assert {one[1] for one in commands} == {"bench", "evidence", "replay", "ask"}
+    assert {one[1] for one in commands} == {
+        "models",
+        "bench",
+        "evidence",
+        "replay",
+        "discover",
+        "ask",
+    }
     for _, *words in commands:
-        verb = words[: 1 if words[0] == "ask" else 2]
+        verb = words[: 1 if words[0] in ("ask", "discover") else 2]
         shown = shell(*verb, "--help").stdout
         for option, value in zip(words, [*words[1:], ""], strict=True):
             assert not option.startswith("--") or option in shown
-            if option == "--controller" or value.startswith("controller:"):
-                assert controller(value.removeprefix("controller:")).name in value + ":0.95"
+            named = value.removeprefix("controller:")
+            if (option == "--controller" or named != value) and not is_file(named):
+                assert controller(named).name in value + ":0.95"
