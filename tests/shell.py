@@ -8,9 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch

@@ -1,6 +1,6 @@
 """Controllers by name: those of the registry, and files, written `FILE.py` or `FILE.py:DIAL`.
 
-Whoever names a file for later writes it out in full, as `Loaded.pinned` does: `FILE.py:DIAL#DIGEST`
+Whoever names a file for later writes it out in full, as `Loaded.pinned` does: `FILE.py:DIAL@DIGEST`
 is that file as long as it holds the same code.
 """
 
@@ -26,7 +26,7 @@ from atlas_mcp.replay.controllers.registry import controller
 from atlas_mcp.replay.state import Controller, Decision, State
 from atlas_mcp.sandbox.isolation import Isolation
 
-_NAMED = re.compile(r"(.+\.py)(?::([^:/#]*))?(?:#([0-9a-f]+))?")
+_NAMED = re.compile(r"(.+\.py)(?::([^:/@]*))?(?:@([0-9a-f]+))?")
 _DIGITS = 12
 """So much of a digest tells the versions of one file apart."""
 
@@ -42,7 +42,7 @@ class Loaded:
     @property
     def pinned(self) -> str:
         """This code and no other, however the file is named from elsewhere."""
-        return f"{self.path.absolute()}:{self.code.dial!r}#{digest(self.code.source)[:_DIGITS]}"
+        return f"{self.path.absolute()}:{self.code.dial!r}@{digest(self.code.source)[:_DIGITS]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import pytest
 from discovering import THRIFTY
 from shell import ATLAS, WAIT, Shell, first_evidence, told
 
-from atlas_mcp.cli.main import main
 from solvers.recording import read_pool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fences are Linux's")
@@ -64,7 +63,7 @@ def test_a_killed_run_goes_on_with_the_same_file_from_anywhere(
         transcript = first_evidence(shell.folder / "transcripts")
         process.send_signal(signal.SIGKILL)
     kept = json.loads(transcript.read_text("utf-8"))["made_by"]["orchestrator"]
-    assert kept.startswith(f"controller:{thrifty}:0.1#")
+    assert kept.startswith(f"controller:{thrifty}:0.1@")
 
     thrifty.write_text(THRIFTY.replace("200", "100"), "utf-8")
     done = shell("ask", "--resume", str(transcript))
@@ -86,22 +85,18 @@ def test_a_killed_run_goes_on_with_the_same_file_from_anywhere(
         ("thrifty.py:2", THRIFTY, "the dial is a number from 0 to 1"),
         ("thrifty.py", "x = 1", "thrifty.py: the source defines no class Controller"),
         ("thrifty.py", f"import socket\n{THRIFTY}", "line 1: import of socket is not allowed"),
-        ("thrifty.py#beef", THRIFTY, "not beef. Restore it"),
+        ("thrifty.py@beef", THRIFTY, "not beef. Restore it"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_told_in_one_line(
-    thrifty: Path,
-    written: str,
-    source: str | None,
-    said: str,
-    capsys: pytest.CaptureFixture[str],
+    shell: Shell, thrifty: Path, written: str, source: str | None, said: str
 ) -> None:
     if source is not None:
         thrifty.write_text(source, "utf-8")
-    named = thrifty.with_name(written)
-    assert main(["ask", PROBLEM, "--orchestrator", f"controller:{named}"]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    done = shell("ask", PROBLEM, "--orchestrator", f"controller:{shell.folder / written}")
+    assert done.returncode == 2
+    assert said in told(done)
+    assert not (shell.folder / "evidence.db").exists()
 
 
 UNFENCED = """
