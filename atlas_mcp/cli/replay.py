@@ -102,12 +102,16 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 def _chosen(args: argparse.Namespace) -> dict[str, Controller | Code]:
     """What is to be compared, by name. The code of files runs in the sandbox, unless trusted."""
+    from dataclasses import replace
+
     from atlas_mcp.discovery.loading import Loaded, named, trusted
 
     found: dict[str, Controller | Code] = {}
     for text in args.controller:
         one = named(text, isolation=settings(args).sandbox)
         if isinstance(one, Loaded):
+            if one.name in found:  # the winners of two runs are both called best.py
+                one = replace(one, name=text)
             found[one.name] = trusted(one) if args.trust else one.code
         else:
             found[one.name] = one

@@ -137,6 +137,18 @@ def test_a_file_that_was_changed_is_not_taken_for_what_was_scored(shell: Shell) 
     assert [one["controller"] for one in scores["scores"]] == ["bare:0"]
 
 
+@pytest.mark.parametrize("how", [(), ("--trust",)])
+def test_two_files_of_one_name_are_told_apart(shell: Shell, how: tuple[str, ...]) -> None:
+    first, second = shell.folder / "1" / "best.py", shell.folder / "2" / "best.py"
+    for file in (first, second):
+        file.parent.mkdir()
+        file.write_text(SHORTEST, "utf-8")
+    named = [part for file in (first, second) for part in ("--controller", f"{file}:0")]
+    pool = ("--pool", str(shell.folder / "pool"), "--seeds", "2", "--jobs", "1")
+    scores: Any = shell.json("replay", "evaluate", *pool, *named, *how)
+    assert [one["controller"] for one in scores["scores"]] == ["best:0", f"{second}:0"]
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
