@@ -104,7 +104,7 @@ class Episode:
             raise IllegalActionError("a decision that does nothing: answer, or open a branch")
         self._book(costs)
         lines = self._lines
-        seen = [(number, lines[number].known()) for number in costs]
+        seen = {number: lines[number].known() for number in costs}
         return Report(seen, tuple(self._left), self._rounds, self._spent())
 
     def answer(self, action: Answer) -> Hashable | None:

@@ -10,7 +10,7 @@ Nothing here knows of pools, so the same controller runs on recordings and on li
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -89,8 +89,7 @@ class Branch(NamedTuple):
         return not (self.ended or self.pruned)
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """Costs so far; None is not recorded.
 
     `tokens` are all that were written, with the price of probes. `latency` is the longest
@@ -104,8 +103,7 @@ class Spent:
     probes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """All that is known of a question. `left` is how many branches each arm can still open."""
 
     left: tuple[int, ...]
@@ -114,11 +112,13 @@ class State:
     spent: Spent = Spent()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a round brought: branches by their number, and where rounds and costs stand now."""
+class Report(NamedTuple):
+    """What a round brought: branches by their number, and where rounds and costs stand now.
 
-    seen: Sequence[tuple[int, Branch]]
+    Of each branch that it tells of, it tells all that is known.
+    """
+
+    seen: Mapping[int, Branch]
     left: tuple[int, ...]
     rounds: int
     spent: Spent
@@ -130,14 +130,15 @@ def tell(state: State, report: Report) -> State:
     Of each branch the deepest reading counts, so reports may come twice and in any order.
     """
     branches = list(state.branches)
-    for number, found in report.seen:
-        if number >= len(branches):
-            branches += [Branch(-1)] * (number + 1 - len(branches))
-        known = branches[number]
-        later = found.depth >= known.depth and found.read >= known.read
-        branches[number] = found if later and not known.pruned else _joined(known, found)
-    last = report if _moment(report) > _moment(state) else state
-    return State(last.left, tuple(branches), last.rounds, last.spent)
+    branches += [Branch(-1)] * (max(report.seen, default=-1) + 1 - len(branches))
+    if report.rounds <= state.rounds and _moment(report) <= _moment(state):
+        for number, found in report.seen.items():
+            branches[number] = _joined(branches[number], found)
+        return State(state.left, tuple(branches), state.rounds, state.spent)
+    # What is known only grows, so a later report has all that was told of its branches.
+    for number, found in report.seen.items():
+        branches[number] = found
+    return State(report.left, tuple(branches), report.rounds, report.spent)
 
 
 def _joined(known: Branch, found: Branch) -> Branch:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -51,7 +50,7 @@ class Trace:
             right=right,
             cut=outcome.cut,
             rounds=outcome.rounds,
-            spent=asdict(outcome.spent),
+            spent=outcome.spent._asdict(),
         )
 
     def _decision(self, state: State, actions: Sequence[Action]) -> None:

@@ -20,7 +20,7 @@ def histories(draw: st.DrawFn) -> list[Report]:
             known[number] = _next(draw, known.get(number, Branch(0)))
             left = (9 - len(known),)
             spent = Spent(tokens=100.0 * rounds, calls=len(known), probes=len(reports))
-            reports.append(Report([(number, known[number])], left, rounds, spent))
+            reports.append(Report({number: known[number]}, left, rounds, spent))
     return reports
 
 
@@ -47,5 +47,5 @@ def test_reports_may_come_twice_and_in_any_order(
 
 
 def test_a_branch_of_which_nothing_was_told_yet_is_not_taken_for_another() -> None:
-    report = Report([(1, Branch(0, 1, 1, "7"))], (0,), 1, Spent())
+    report = Report({1: Branch(0, 1, 1, "7")}, (0,), 1, Spent())
     assert tell(State(left=(2,)), report).branches == (Branch(-1), Branch(0, 1, 1, "7"))
