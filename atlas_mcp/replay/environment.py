@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 from atlas_mcp.replay.state import (
     Action,
@@ -32,7 +32,8 @@ MOST_ROUNDS = 1_000
 """More rounds than any controller needs that means to answer."""
 
 
-class Draw(NamedTuple):
+@dataclass(frozen=True)
+class Draw:
     """What one branch has written. `readings` has an answer for each step; the last one ends it.
 
     None is no answer. Tokens and dollars are nan where they were not recorded.
@@ -41,6 +42,22 @@ class Draw(NamedTuple):
     tokens: float
     usd: float
     readings: Sequence[Hashable | None]
+
+    @cached_property
+    def told(self) -> tuple[Branch, ...]:
+        """What is known of it at each depth, if it is read there, as a branch of the first arm.
+
+        Kept, since a draw is played in many orders.
+        """
+        end = len(self.readings)
+        steps = enumerate(self.readings, 1)
+        return (Branch(0), *(_read(depth, answer, depth == end) for depth, answer in steps))
+
+
+@lru_cache(maxsize=1 << 16, typed=True)
+def _read(depth: int, answer: Hashable | None, ended: bool) -> Branch:
+    """One for all draws that say the same at a depth, so that what is read stays in the cache."""
+    return Branch(0, depth, depth, answer, ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,41 +88,36 @@ class Episode:
     def __init__(self, arms: Sequence[Sequence[Draw]], interval: float, rules: Rules) -> None:
         self._waiting = [iter(draws) for draws in arms]
         self._left = [len(draws) for draws in arms]
-        self._interval = interval
+        self._interval = 0.0 if math.isnan(interval) else interval
         self._rules = rules
-        self._lines: dict[int, _Line] = {}
+        self._lines = _Lines()
+        self._known: list[Branch] = []
+        # Of a round: how many branches wrote an interval and were read, each for the same, and
+        # what the other ones cost.
+        self._step_cost = self._interval + rules.probe_tokens
+        self._steps = 0
+        self._costs: dict[int, float] = {}
         self._rounds = self._probes = 0
         self._tokens = self._latency = self._usd = 0.0
 
     def start(self) -> State:
         return State(left=tuple(self._left))
 
-    def act(self, actions: Iterable[Action]) -> Report:
+    def act(self, actions: Sequence[Action]) -> Report:
         """Do the actions of one round, in order; different branches move side by side.
 
         Raises:
             IllegalActionError: one of them is not admissible. The episode is then over.
         """
-        costs: dict[int, float] = {}
-        for action in actions:
-            if isinstance(action, Continue):
-                self._write(action.branches, action.intervals, costs)
-            elif isinstance(action, Probe):
-                self._probe(action.branches, costs)
-            elif isinstance(action, Open):
-                self._write(self._open(action.count, action.arm), action.intervals, costs)
-            elif isinstance(action, Prune):
-                self._prune(action.branches, costs)
-            elif isinstance(action, Answer):
-                raise IllegalActionError("an answer must be the only action of its decision")
-            else:
-                raise IllegalActionError(f"{action!r} is no action")
-        if not costs:
-            raise IllegalActionError("a decision that does nothing: answer, or open a branch")
-        self._book(costs)
-        lines = self._lines
-        seen = {number: lines[number].known() for number in costs}
+        self._do(actions)
+        lines = self._lines.items()
+        seen = {number: self._known[number] for number, line in lines if line.moved == self._rounds}
         return Report(seen, tuple(self._left), self._rounds, self._spent())
+
+    def advance(self, actions: Sequence[Action]) -> State:
+        """Do the same, and return what `tell` makes of it and all reports before."""
+        self._do(actions)
+        return State(tuple(self._left), tuple(self._known), self._rounds, self._spent())
 
     def answer(self, action: Answer) -> Hashable | None:
         """What an answer comes to.
@@ -121,6 +133,30 @@ class Episode:
                     return answer
         raise IllegalActionError(f"no branch has answered {action.answer!r}, so it is a guess")
 
+    def _do(self, actions: Sequence[Action]) -> None:
+        self._rounds += 1
+        self._steps, self._costs = 0, {}
+        read: Action | None = None
+        for action, after in zip(actions, (*actions[1:], None), strict=False):
+            if isinstance(action, Continue):
+                read = self._go_on(action.branches, action.intervals, after)
+            elif isinstance(action, Probe):
+                if action is not read:
+                    self._probe(action.branches)
+                read = None
+            elif isinstance(action, Open):
+                opened = self._open(action.count, action.arm)
+                read = self._go_on(opened, action.intervals, after)
+            elif isinstance(action, Prune):
+                self._prune(action.branches)
+            elif isinstance(action, Answer):
+                raise IllegalActionError("an answer must be the only action of its decision")
+            else:
+                raise IllegalActionError(f"{action!r} is no action")
+        if not self._steps and not self._costs:
+            raise IllegalActionError("a decision that does nothing: answer, or open a branch")
+        self._book()
+
     def _open(self, count: int, arm: int) -> range:
         if not 0 <= arm < len(self._left):
             raise IllegalActionError(f"there is no arm {arm}; there are {len(self._left)}, from 0")
@@ -132,113 +168,182 @@ class Episode:
         numbers = range(len(self._lines), len(self._lines) + count)
         for number in numbers:
             draw = next(self._waiting[arm])
-            self._lines[number] = _Line(arm, draw, len(draw.readings) - 1)
+            told = [one._replace(arm=arm) for one in draw.told] if arm else draw.told
+            self._lines[number] = _Line(draw, told, len(draw.readings) - 1)
+        self._known += [Branch(-1)] * count
         return numbers
 
-    def _write(
-        self, branches: Iterable[int], intervals: int | None, costs: dict[int, float]
-    ) -> None:
+    def _go_on(
+        self, branches: Sequence[int], intervals: int | None, after: Action | None
+    ) -> Action | None:
+        """Let branches write, and read them if that is the next action, which is then returned."""
+        single = intervals == 1 and not self._rules.exact
+        if single and isinstance(after, Probe) and _same(branches, after.branches):
+            self._step(branches)
+            return after
+        self._write(branches, intervals)
+        return None
+
+    def _step(self, branches: Sequence[int]) -> None:
+        """What most rounds are: one look at each branch does what `_write` and `_probe` do."""
+        lines, known, interval, now = self._lines, self._known, self._interval, self._rounds
+        others = 0
+        for number in branches:
+            line = lines[number]
+            depth, probes = line.depth, line.probes
+            if depth > probes or line.pruned or line.moved == now:
+                self._write((number,), 1)
+                self._probe((number,))
+                others += 1
+                continue
+            line.moved = now
+            line.depth = line.read = depth + 1
+            known[number] = line.told[depth + 1]
+            if depth == probes:
+                self._costs[number] = line.rest(probes * interval)
+                others += 1
+        self._steps += len(branches) - others
+        self._probes += len(branches) - others
+
+    def _write(self, branches: Iterable[int], intervals: int | None) -> None:
         if intervals is not None and intervals < 1:
             raise IllegalActionError(f"no branch can go on for {intervals} intervals")
         lines, interval, exact = self._lines, self._interval, self._rules.exact
         for number in branches:
-            line = lines.get(number)
-            if line is None or line.pruned or (exact and line.ended):
-                raise self._refused(number)
-            cost = line.write(intervals, interval, exact)
-            costs[number] = costs[number] + cost if number in costs else cost
+            line = lines[number]
+            if line.pruned or (exact and line.ended):
+                raise _refused(number, line)
+            self._note(number, line, line.write(intervals, interval, exact))
 
-    def _probe(self, branches: Iterable[int], costs: dict[int, float]) -> None:
-        lines, price = self._lines, self._rules.probe_tokens
+    def _probe(self, branches: Iterable[int]) -> None:
         for number in branches:
-            line = lines.get(number)
-            if line is None or line.pruned or not line.depth:
-                raise self._refused(number)
+            line = self._lines[number]
+            if line.pruned or not line.depth:
+                raise _refused(number, line)
             if line.ended:
-                costs.setdefault(number, 0.0)
+                self._note(number, line, 0.0)
                 continue
             line.read = line.depth
             self._probes += 1
-            costs[number] = costs[number] + price if number in costs else price
+            self._note(number, line, self._rules.probe_tokens)
 
-    def _prune(self, branches: Iterable[int], costs: dict[int, float]) -> None:
+    def _prune(self, branches: Iterable[int]) -> None:
         for number in branches:
-            line = self._lines.get(number)
-            if line is None or line.pruned:
-                raise self._refused(number)
+            line = self._lines[number]
+            if line.pruned:
+                raise _refused(number, line)
             line.pruned = True
-            costs.setdefault(number, 0.0)
+            self._note(number, line, 0.0)
 
-    def _refused(self, number: int) -> IllegalActionError:
-        line = self._lines.get(number)
-        if line is None:
-            return IllegalActionError(
-                f"there is no branch {number}; {len(self._lines)} are open, from 0"
-            )
-        why = "was pruned" if line.pruned else "has ended" if line.ended else "has written nothing"
-        return IllegalActionError(f"branch {number} {why}: this cannot be done with it")
+    def _note(self, number: int, line: _Line, cost: float) -> None:
+        """Note what there is to tell of a branch and to pay for it, beside or behind a step."""
+        if line.moved != self._rounds:
+            line.moved = self._rounds
+            self._costs[number] = cost
+        elif number in self._costs:
+            self._costs[number] += cost
+        else:
+            self._steps -= 1
+            self._costs[number] = self._step_cost + cost
+        self._known[number] = line.known()
 
-    def _book(self, costs: dict[int, float]) -> None:
-        self._rounds += 1
-        self._tokens += sum(costs.values())
-        self._latency += max(costs.values())
+    def _book(self) -> None:
+        step = self._step_cost
+        longest = step if self._steps else 0.0
+        if self._costs:
+            self._tokens += sum(self._costs.values())
+            longest = max(longest, max(self._costs.values()))
+        self._tokens += self._steps * step
+        self._latency += longest
         if not math.isnan(self._usd):
-            self._usd += sum(self._lines[number].price(cost) for number, cost in costs.items())
+            self._usd += sum(
+                line.price(self._costs.get(number, step))
+                for number, line in self._lines.items()
+                if line.moved == self._rounds
+            )
 
     def _spent(self) -> Spent:
         known = not math.isnan(self._tokens)
         return Spent(
-            tokens=self._tokens if known else None,
-            latency=self._latency if known else None,
-            usd=None if math.isnan(self._usd) else self._usd,
-            calls=len(self._lines),
-            probes=self._probes,
+            self._tokens if known else None,
+            self._latency if known else None,
+            None if math.isnan(self._usd) else self._usd,
+            len(self._lines),
+            self._probes,
         )
+
+
+class _Lines(dict[int, "_Line"]):
+    """The branches of an episode by their numbers, in order."""
+
+    def __missing__(self, number: int) -> _Line:
+        raise IllegalActionError(f"there is no branch {number}; {len(self)} are open, from 0")
 
 
 @dataclass(slots=True)
 class _Line:
-    """One branch while it is read. `paid` is what was charged for whole intervals, or at once."""
+    """One branch while it is read. Behind its `probes`, one step more ends it.
 
-    arm: int
+    It last `moved` in that round, and is `settled` when it was paid to its end at once.
+    """
+
     draw: Draw
+    told: Sequence[Branch]
     probes: int
     depth: int = 0
     read: int = 0
-    paid: float = 0.0
-    ended: bool = False
+    moved: int = 0
+    settled: bool = False
     pruned: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.depth > self.probes
 
     def write(self, intervals: int | None, interval: float, exact: bool) -> float:
         """Go on, and return what that costs."""
-        if intervals == 1 and self.depth < self.probes and not exact:  # nearly always, so quick
-            self.depth += 1
-            self.paid += interval
-            return interval
-        tokens, readings = self.draw.tokens, self.draw.readings
-        left = self.probes - self.depth
-        steps = left if intervals is None or intervals > left else intervals
-        cost = 0.0
-        if intervals is not None and steps > 0:
-            cost = min(steps * interval, tokens - self.paid) if exact else steps * interval
-            self.paid += cost
-        if steps == intervals:
-            self.depth += steps
+        depth, probes = self.depth, self.probes
+        if intervals is not None and depth + intervals <= probes:
+            self.depth = depth + intervals
+            cost = intervals * interval
+            return min(cost, self.rest(depth * interval)) if exact else cost
+        self.depth = self.read = probes + 1
+        paid = min(depth, probes) * interval
+        if intervals is None or exact:
+            cost, self.settled = 0.0 if self.settled else self.rest(paid), True
             return cost
-        rest = 0.0 if tokens < self.paid else tokens - self.paid
-        if intervals is None:
-            # A last step on its own is not booked, so the source charges it again.
-            self.paid += rest
-        self.depth = self.read = len(readings)
-        self.ended = True
-        return cost + rest
+        # A last step on its own is not booked, so the source charges it again.
+        cost = max(probes - depth, 0) * interval
+        return cost if self.settled else cost + self.rest(paid + cost)
+
+    def rest(self, paid: float) -> float:
+        """What is left to pay of its length."""
+        rest = self.draw.tokens - paid
+        return 0.0 if rest < 0 else rest
 
     def known(self) -> Branch:
         """What has been told of it."""
-        answer = self.draw.readings[self.read - 1] if self.read else None
-        return Branch(self.arm, self.depth, self.read, answer, self.ended, self.pruned)
+        told = self.told[self.read]
+        if self.read == self.depth and not self.pruned:
+            return told
+        return Branch(told.arm, self.depth, self.read, told.answer, self.ended, self.pruned)
 
     def price(self, tokens: float) -> float:
         """Dollars for so many of its tokens. One of unknown length is paid as a whole."""
         whole = self.draw.tokens
         return self.draw.usd * (tokens / whole if whole > 0 else 1.0)
+
+
+def _same(branches: Sequence[int], others: Sequence[int]) -> bool:
+    """Whether they are the same ones, each of them once; False where that is no quick look."""
+    if type(branches) is not type(others):
+        return False
+    if isinstance(branches, range):
+        return branches == others
+    same = branches is others or (isinstance(branches, list | tuple) and branches == others)
+    return same and len(set(branches)) == len(branches)
+
+
+def _refused(number: int, line: _Line) -> IllegalActionError:
+    why = "was pruned" if line.pruned else "has ended" if line.ended else "has written nothing"
+    return IllegalActionError(f"branch {number} {why}: this cannot be done with it")

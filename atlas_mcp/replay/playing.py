@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from atlas_mcp.replay.environment import Episode, Rules
-from atlas_mcp.replay.state import Action, Answer, Controller, Spent, State, tell
+from atlas_mcp.replay.state import Action, Answer, Controller, Spent, State
 
 Cut = Literal["tokens", "rounds"]
 
@@ -42,13 +42,8 @@ def play(
         if len(actions) == 1 and isinstance(last := actions[0], Answer):
             answer: Any = episode.answer(last)
             return Outcome(answer=answer, spent=state.spent, rounds=state.rounds)
-        state = tell(state, episode.act(actions))
-        cut = _cut(state, rules)
-        if cut is not None:
-            return Outcome(answer=None, spent=state.spent, rounds=state.rounds, cut=cut)
-
-
-def _cut(state: State, rules: Rules) -> Cut | None:
-    if state.spent.tokens is not None and state.spent.tokens > rules.max_tokens:
-        return "tokens"
-    return "rounds" if state.rounds >= rules.max_rounds else None
+        state = episode.advance(actions)
+        if (state.spent.tokens or 0.0) > rules.max_tokens:
+            return Outcome(answer=None, spent=state.spent, rounds=state.rounds, cut="tokens")
+        if state.rounds >= rules.max_rounds:
+            return Outcome(answer=None, spent=state.spent, rounds=state.rounds, cut="rounds")

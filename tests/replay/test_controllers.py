@@ -148,6 +148,45 @@ def test_costs_only_grow_and_an_answer_is_always_reached(
         assert outcome.spent.latency <= outcome.spent.tokens + 1e-9
 
 
+@given(recordeds(arms=2), st.integers(0, 2**32), st.integers(1, 12), rules)
+def test_an_episode_stands_where_all_its_reports_lead(
+    recorded: Recorded, seed: int, rounds: int, rules: Rules
+) -> None:
+    arms = [arm.branches[0] for arm in recorded.arms]
+    one, other = (Episode(arms, recorded.interval, rules) for _ in range(2))
+    chosen, state = Legal(seed, rounds), one.start()
+    while not isinstance((actions := chosen.ask(state, None).actions)[0], Answer):
+        told = tell(state, one.act(actions))
+        state = other.advance(actions)
+        assert state == told
+
+
+@given(recordeds(), st.data(), st.sampled_from([0.0, 20.0]))
+def test_to_continue_and_probe_the_same_is_no_shortcut(
+    recorded: Recorded, data: st.DataObject, price: float
+) -> None:
+    """Nor where a branch has ended, comes twice, or other things are done with it in the round."""
+    draws = recorded.arms[0].branches[0]
+    one, other = (Episode([draws], recorded.interval, Rules(probe_tokens=price)) for _ in range(2))
+    opened = range(len(draws))
+    assert one.act([Open(len(draws), 1), Probe(opened)]) == other.act(
+        [Open(len(draws), 1), Probe([*opened])]
+    )
+    left = set(opened)
+    for _ in range(data.draw(st.integers(1, 15))):
+        pruned = data.draw(st.sets(st.sampled_from(sorted(left)), max_size=len(left) - 1))
+        left -= pruned
+        some = st.lists(st.sampled_from(sorted(left)), min_size=1)
+        going = data.draw(some)
+        before, after = (
+            data.draw(st.one_of(some.map(Probe), some.map(Continue))) for _ in range(2)
+        )
+        first: list[Action] = [Prune(sorted(pruned)), before]
+        assert one.act([*first, Continue(going), Probe(going), after]) == other.act(
+            [*first, Continue(going), Probe(tuple(going)), after]
+        )
+
+
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_confidence_is_the_tail_of_a_beta_distribution(first: int, second: int) -> None:
     first, second = max(first, second), min(first, second)

@@ -96,7 +96,7 @@ def test_branches_of_a_round_write_at_the_same_time() -> None:
 def test_a_branch_of_another_arm_is_another_solver() -> None:
     playing = Episode([[LONG], [SHORT]], 500, Rules())
     state = after([Open(arm=1), Open(arm=0)], of=playing)
-    assert [one.answer for one in state.branches] == [6, 3]
+    assert [(one.arm, one.answer) for one in state.branches] == [(1, 6), (0, 3)]
     assert state.left == (0, 0)
 
 
@@ -119,6 +119,7 @@ def test_what_was_not_recorded_is_unknown_and_not_free() -> None:
         ([[Open(intervals=0)]], "for 0 intervals"),
         ([[Open(intervals=1)], [Prune([0])], [Continue([0])]], "was pruned"),
         ([[Open(intervals=1)], [Prune([0])], [Probe([0])]], "was pruned"),
+        ([[Open(intervals=1)], [Prune([0])], [Continue((0,)), Probe((0,))]], "was pruned"),
         ([[Open(), Answer(3)]], "must be the only action"),
         ([["branch"]], "'branch' is no action"),
     ],
