@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -68,14 +69,16 @@ def play_each(
 ) -> Columns:
     """One episode after the other; traced to a file of that name where there is one.
 
+    All seeds of a question are played before the next, while its branches are in the cache.
+
     Raises:
         IllegalActionError: the controller did what its state does not admit.
     """
     placed = [orders(arm.draws, seeds).tolist() for arm in world.arms]
-    outcomes: list[Outcome] = []
+    outcomes: list[list[Outcome]] = [[] for _ in seeds]
     with nullcontext() if traces is None else Trace(traces, world) as trace:
-        for row, seed in enumerate(seeds):
-            for question in range(len(world.questions)):
+        for question in range(len(world.questions)):
+            for row, seed in enumerate(seeds):
                 arms = [
                     _shuffled(arm.branches[question], order[row][question])
                     for arm, order in zip(world.arms, placed, strict=True)
@@ -89,8 +92,9 @@ def play_each(
                     raise IllegalActionError(f"{controller.name}, {where}: {error}") from error
                 if trace is not None:
                     trace.outcome(outcome)
-                outcomes.append(outcome)
-    return columns(world, outcomes, (len(seeds), len(world.questions)))
+                outcomes[row].append(outcome)
+    found = list(chain.from_iterable(outcomes))
+    return columns(world, found, (len(seeds), len(world.questions)))
 
 
 def _shuffled(draws: Sequence[Draw], order: Sequence[int]) -> list[Draw]:

@@ -102,7 +102,10 @@ def test_traces_are_lines_of_json_for_every_decision(recorded: Recorded, tmp_pat
     lines = [json.loads(line) for path in files for line in path.read_text("utf-8").splitlines()]
     ends = [line for line in lines if "right" in line]
     assert [(line["question"], line["seed"]) for line in ends] == [
-        (f"q{q}", seed) for seed in range(45) for q in range(3)
+        (f"q{q}", seed)
+        for seeds in (range(20), range(20, 40), range(40, 45))
+        for q in range(3)
+        for seed in seeds
     ]
     assert lines[0]["actions"] == [["open", 6, 1, 0], ["probe", [0, 1, 2, 3, 4, 5]]]
     assert lines[1]["read"] == {"x": 6}
