@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from functools import reduce
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -18,7 +19,7 @@ from atlas_mcp.core.errors import BadRequestError
 from atlas_mcp.replay.arrays import Recorded
 from atlas_mcp.replay.batch.registry import TWINS
 from atlas_mcp.replay.controllers.registry import BUILT_IN, controller
-from atlas_mcp.replay.controllers.votes import confidence
+from atlas_mcp.replay.controllers.votes import NO_VOTES, Tally, confidence, count, plurality
 from atlas_mcp.replay.environment import Episode, Rules
 from atlas_mcp.replay.part import Columns, play_batch, play_each
 from atlas_mcp.replay.playing import play
@@ -185,6 +186,17 @@ def test_to_continue_and_probe_the_same_is_no_shortcut(
         assert one.act([*first, Continue(going), Probe(going), after]) == other.act(
             [*first, Continue(going), Probe(tuple(going)), after]
         )
+
+
+@given(st.lists(st.lists(st.sampled_from("abcd") | st.none())))
+def test_votes_that_come_little_by_little_are_counted_like_all_at_once(
+    parts: list[list[str | None]],
+) -> None:
+    tally = reduce(Tally.plus, parts, NO_VOTES)
+    answers = [one for part in parts for one in part]
+    assert (tally.leader, tally.first, tally.second) == count(answers)
+    assert tally.leader == plurality(answers)
+    assert tally.asked == len(answers)
 
 
 @given(st.integers(0, 40), st.integers(0, 40))

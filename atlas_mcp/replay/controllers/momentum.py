@@ -11,42 +11,45 @@ writes any more, more are opened only if too few have ended.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from atlas_mcp.replay.controllers.dial import between, whole
-from atlas_mcp.replay.controllers.votes import confidence, count
+from atlas_mcp.replay.controllers.votes import NO_VOTES, Tally, confidence
 from atlas_mcp.replay.state import (
     Action,
     Answer,
+    Branch,
     Continue,
     Decision,
     Open,
     Probe,
     Prune,
     State,
-    active,
 )
 
 
 class Memory(NamedTuple):
     """What is carried from round to round.
 
-    `ended` are the answers of the branches that have ended, in the order in which they did,
-    `counted` those branches. `trend` holds the smoothed confidence after the last rounds,
-    `dissent` for how many rounds a branch has disagreed with the leader. `rounds` counts the
-    rounds in which branches wrote on; `opening` is False in between.
+    `ended` are the votes of the branches that have ended, in the order in which they did;
+    `writing` are those that neither have nor were pruned. `trend` holds the smoothed confidence
+    after the last rounds, `dissent` for how many rounds a branch has disagreed with the leader,
+    of those that do. `rounds` counts the rounds in which branches wrote on; `opening` is False
+    in between.
     """
 
-    rounds: int = 0
-    opening: bool = True
-    smoothed: float = 0.0
-    trend: tuple[float, ...] = ()
-    dissent: tuple[int, ...] = ()
-    ended: tuple[Hashable | None, ...] = ()
-    counted: frozenset[int] = frozenset()
+    rounds: int
+    opening: bool
+    smoothed: float
+    trend: tuple[float, ...]
+    dissent: Mapping[int, int]
+    ended: Tally
+    writing: Sequence[int]
 
+
+_START = Memory(0, True, 0.0, (), {}, NO_VOTES, ())
 
 KEPT = 2
 """So many branches are left writing, however much they dissent."""
@@ -104,35 +107,37 @@ class Momentum:
 
     def ask(self, state: State, memory: Memory | None) -> Decision:
         if memory is None:
-            return self._open(state, self.start, Memory())
-        memory = _told(state, memory)
-        leader, first, second = count(memory.ended)
-        sure = confidence(first, second) if memory.ended else 0.0
-        writing = active(state.branches)
+            return self._open(state, self.start, _START)
+        memory = _heard(state.branches, memory)
+        ended = memory.ended
+        sure = confidence(ended.first, ended.second) if ended.asked else 0.0
         if not memory.opening:
-            memory = self._smoothed(memory, sure)
-            memory = memory._replace(
-                rounds=memory.rounds + 1, trend=(*memory.trend, memory.smoothed)[-self.window :]
-            )
+            memory = self._passed(memory, sure)
             slope = memory.smoothed - memory.trend[0]
             if self._sure(memory, slope):
-                return Decision((Answer(leader),))
-            if writing and self._stuck(memory, slope) and self._openable(state):
+                return Decision((Answer(ended.leader),))
+            if memory.writing and self._stuck(memory, slope) and self._openable(state):
                 return self._open(state, self.widen, memory)
-        if not writing:
-            if len(memory.ended) >= self.enough or not self._openable(state):
-                return Decision((Answer(leader),))
+        if not memory.writing:
+            if ended.asked >= self.enough or not self._openable(state):
+                return Decision((Answer(ended.leader),))
             return self._open(state, self.widen, memory)
-        return self._write(state, self._smoothed(memory, sure), leader, writing)
+        return self._write(state.branches, memory, sure)
 
-    def _smoothed(self, memory: Memory, sure: float) -> Memory:
-        smoothed = self.weight * sure + (1 - self.weight) * memory.smoothed
-        return memory._replace(smoothed=smoothed)
+    def _passed(self, memory: Memory, sure: float) -> Memory:
+        """Take in that a round is over in which branches wrote on."""
+        rounds, _, smoothed, trend, dissent, ended, writing = memory
+        smoothed = self._smoothed(smoothed, sure)
+        trend = (*trend, smoothed)[-self.window :]
+        return Memory(rounds + 1, False, smoothed, trend, dissent, ended, writing)
+
+    def _smoothed(self, before: float, sure: float) -> float:
+        return self.weight * sure + (1 - self.weight) * before
 
     def _sure(self, memory: Memory, slope: float) -> bool:
         return (
             memory.rounds > self.warm_up
-            and len(memory.ended) >= self.enough
+            and memory.ended.asked >= self.enough
             and memory.smoothed >= self.sure
             and slope >= -self.slack
         )
@@ -146,42 +151,50 @@ class Momentum:
 
     def _open(self, state: State, count: int, memory: Memory) -> Decision:
         known = len(state.branches)
-        count = min(count, self._openable(state))
-        memory = memory._replace(opening=True, dissent=memory.dissent + (0,) * count)
-        return Decision((Open(count, 1), Probe(range(known, known + count))), memory)
+        fresh = range(known, known + min(count, self._openable(state)))
+        rounds, _, smoothed, trend, dissent, ended, writing = memory
+        memory = Memory(rounds, True, smoothed, trend, dissent, ended, [*writing, *fresh])
+        return Decision((Open(len(fresh), 1), Probe(fresh)), memory)
 
-    def _write(
-        self, state: State, memory: Memory, leader: Hashable | None, writing: list[int]
-    ) -> Decision:
+    def _write(self, branches: Sequence[Branch], memory: Memory, sure: float) -> Decision:
         """Prune, then let the others go on. `memory.rounds` is the number of this round, from 0."""
-        pruned: list[int] = []
-        answers = [one.answer for one in state.branches]
-        dissent = memory.dissent
-        if memory.rounds >= self.warm_up and leader is not None:
-            dissent = tuple(
-                0 if answer == leader else rounds + 1
-                for answer, rounds in zip(answers, dissent, strict=True)
-            )
+        rounds, _, smoothed, trend, dissent, ended, writing = memory
+        agreeing, others = _sides(branches, writing, ended.leader)
+        actions: list[Action] = []
+        if rounds >= self.warm_up and ended.leader is not None:
+            dissent = {number: dissent.get(number, 0) + 1 for number in others}
             spare = max(len(writing) - KEPT, 0)
-            pruned = [number for number in writing if dissent[number] >= self.patience][:spare]
-            writing = [number for number in writing if number not in pruned]
-        agreeing = [n for n in writing if leader is not None and answers[n] == leader]
-        others = [n for n in writing if leader is None or answers[n] != leader]
-        actions: tuple[Action, ...] = (
-            Prune(pruned),
-            Continue(agreeing, self.burst),
-            Continue(others),
-            Probe(writing),
-        )
-        return Decision(actions, memory._replace(opening=False, dissent=dissent))
+            pruned = [number for number in others if dissent[number] >= self.patience][:spare]
+            if pruned:
+                writing = [number for number in writing if number not in pruned]
+                others = [number for number in others if number not in pruned]
+                actions.append(Prune(pruned))
+        if agreeing:
+            actions += Continue(agreeing, self.burst), Probe(agreeing)
+        if others:
+            actions += Continue(others), Probe(others)
+        smoothed = self._smoothed(smoothed, sure)
+        return Decision(actions, Memory(rounds, False, smoothed, trend, dissent, ended, writing))
 
 
-def _told(state: State, memory: Memory) -> Memory:
-    """Add the branches that have ended since, in the order of their numbers."""
-    new = [n for n, one in enumerate(state.branches) if one.ended and n not in memory.counted]
-    if not new:
+def _heard(branches: Sequence[Branch], memory: Memory) -> Memory:
+    """Add the votes of the branches that have ended since, in the order of their numbers."""
+    rounds, opening, smoothed, trend, dissent, ended, writing = memory
+    over = [number for number in writing if branches[number].ended]
+    if not over:
         return memory
-    return memory._replace(
-        ended=memory.ended + tuple(state.branches[number].answer for number in new),
-        counted=memory.counted.union(new),
+    ended = ended.plus([branches[number].answer for number in over])
+    writing = [number for number in writing if number not in over]
+    return Memory(rounds, opening, smoothed, trend, dissent, ended, writing)
+
+
+def _sides(
+    branches: Sequence[Branch], writing: Sequence[int], leader: Hashable | None
+) -> tuple[Sequence[int], Sequence[int]]:
+    """Who agrees with the leader, and who does not; nobody does where there is none."""
+    if leader is None:
+        return (), writing
+    return (
+        [number for number in writing if branches[number].answer == leader],
+        [number for number in writing if branches[number].answer != leader],
     )

@@ -5,36 +5,36 @@ From the description in AutoTTS; the reading that gives its numbers on AIME 2024
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from atlas_mcp.replay.controllers.dial import whole
-from atlas_mcp.replay.controllers.votes import count
+from atlas_mcp.replay.controllers.votes import plurality
 from atlas_mcp.replay.state import (
     Action,
     Answer,
-    Branch,
     Continue,
     Decision,
     Open,
     Probe,
     Prune,
     State,
-    active,
 )
 
 
 class Memory(NamedTuple):
-    """Who led in the last round, for how many rounds unchanged, and who dissented how long.
+    """Who led in the last round, for how many rounds unchanged, who wrote, and who dissents.
 
-    `rounds` counts the rounds after the opening.
+    `rounds` counts the rounds after the opening, which is -1. `dissent` has the branches that
+    do, and for how many rounds they have.
     """
 
     rounds: int
     leader: Hashable | None
     unchanged: int
-    dissent: tuple[int, ...]
+    writing: Sequence[int]
+    dissent: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,33 +63,25 @@ class ParallelProbe:
         return f"parallel-probe@{':'.join(map(str, numbers))}"
 
     def ask(self, state: State, memory: Memory | None) -> Decision:
-        if not state.branches:
-            opened = min(self.calls, state.left[0])
-            return Decision((Open(opened, 1), Probe(range(opened))))
-        writing = active(state.branches)
-        if memory is None and writing:
-            start = Memory(0, None, 0, (0,) * len(state.branches))
-            return Decision((Continue(writing), Probe(writing)), start)
-        leader = count(one.answer for one in state.branches if not one.pruned).leader
         if memory is None:
-            return Decision((Answer(leader),))
-        unchanged = memory.unchanged + 1 if memory.rounds and leader == memory.leader else 0
+            opened = range(min(self.calls, state.left[0]))
+            start = Memory(-1, None, 0, opened, {})
+            return Decision((Open(len(opened), 1), Probe(opened)), start)
+        branches = state.branches
+        leader = plurality([one.answer for one in branches if not one.pruned])
+        unchanged = memory.unchanged + 1 if memory.rounds > 0 and leader == memory.leader else 0
+        writing = [number for number in memory.writing if not branches[number].ended]
         dissent, pruned = memory.dissent, []
         if memory.rounds >= self.warm_up:
-            dissent = self._dissent(state.branches, leader, dissent)
-            pruned = [number for number in writing if dissent[number] >= self.patience]
-            writing = [number for number in writing if dissent[number] < self.patience]
+            dissent = {
+                number: memory.dissent.get(number, 0) + 1
+                for number in writing
+                if branches[number].answer != leader
+            }
+            pruned = [number for number, rounds in dissent.items() if rounds >= self.patience]
+            writing = [number for number in writing if dissent.get(number, 0) < self.patience]
         if unchanged >= self.stable or not writing:
             return Decision((Answer(leader),))
         going: tuple[Action, ...] = (Continue(writing), Probe(writing))
-        memory = Memory(memory.rounds + 1, leader, unchanged, dissent)
+        memory = Memory(memory.rounds + 1, leader, unchanged, writing, dissent)
         return Decision((Prune(pruned), *going) if pruned else going, memory)
-
-    @staticmethod
-    def _dissent(
-        branches: Sequence[Branch], leader: Hashable | None, before: tuple[int, ...]
-    ) -> tuple[int, ...]:
-        return tuple(
-            0 if one.answer == leader else rounds + 1
-            for one, rounds in zip(branches, before, strict=True)
-        )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from atlas_mcp.replay.controllers.dial import whole
-from atlas_mcp.replay.controllers.votes import confidence, count
+from atlas_mcp.replay.controllers.votes import NO_VOTES, Tally, confidence, count
 from atlas_mcp.replay.state import Answer, Decision, Open, State
 
 MOST = 64
@@ -53,11 +53,11 @@ class AdaptiveConsistency:
     def name(self) -> str:
         return f"adaptive-consistency@{self.calls}:{self.sure:g}"
 
-    def ask(self, state: State, memory: Any) -> Decision:
-        _, first, second = count(_answers(state))
-        if len(state.branches) > 1 and confidence(first, second) > self.sure:
-            return _vote(state)
-        return _open(state, 1, self.calls)
+    def ask(self, state: State, memory: Tally | None) -> Decision:
+        tally = _tally(state, memory)
+        if tally.asked > 1 and confidence(tally.first, tally.second) > self.sure:
+            return Decision((Answer(tally.leader),))
+        return _one_more(state, tally, self.calls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,23 @@ class FirstAgreeing:
     def name(self) -> str:
         return f"first-{self.agreeing}-of-{self.calls}"
 
-    def ask(self, state: State, memory: Any) -> Decision:
-        if count(_answers(state)).first >= self.agreeing:
-            return _vote(state)
-        return _open(state, 1, self.calls)
+    def ask(self, state: State, memory: Tally | None) -> Decision:
+        tally = _tally(state, memory)
+        if tally.first >= self.agreeing:
+            return Decision((Answer(tally.leader),))
+        return _one_more(state, tally, self.calls)
+
+
+def _tally(state: State, memory: Tally | None) -> Tally:
+    """The votes so far, when those of the branches behind them are in."""
+    tally = memory or NO_VOTES
+    return tally.plus([branch.answer for branch in state.branches[tally.asked :]])
+
+
+def _one_more(state: State, tally: Tally, most: int) -> Decision:
+    if len(state.branches) < most and state.left[0]:
+        return Decision((Open(),), tally)
+    return Decision((Answer(tally.leader),))
 
 
 def _answers(state: State) -> list[Hashable | None]:
