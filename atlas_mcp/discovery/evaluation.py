@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from atlas_mcp.core.errors import BadRequestError
 from atlas_mcp.discovery.fenced import BrokenControllerError, Code, Fenced, fenced
@@ -19,8 +18,8 @@ from atlas_mcp.replay.arrays import Recorded, orders
 from atlas_mcp.replay.engine import Replayed
 from atlas_mcp.replay.environment import Episode, Rules
 from atlas_mcp.replay.part import columns
-from atlas_mcp.replay.playing import Outcome, Watch
-from atlas_mcp.replay.state import Action, Answer, IllegalActionError, tell
+from atlas_mcp.replay.playing import Game, Outcome, Watch
+from atlas_mcp.replay.state import IllegalActionError
 from atlas_mcp.replay.workers import on_cores
 
 
@@ -92,54 +91,32 @@ def play_seed(
 ) -> list[Outcome]:
     """Play one order of the only arm on all questions; some are watched, by their place."""
     (arm,) = world.arms
-    games = [
-        _Game(world, question, [arm.branches[question][draw] for draw in order if draw >= 0], rules)
+    games = {
+        question: Game(_episode(world, question, order, rules), rules)
         for question, order in enumerate(orders(arm.draws, [seed])[0].tolist())
-    ]
+    }
     deadline = time.monotonic() + code.limits.processor_seconds
     with fenced(code) as controller:
-        while going := [one for one in games if one.outcome is None]:
+        while going := {place: one for place, one in games.items() if one.outcome is None}:
             if time.monotonic() > deadline:
                 raise BrokenControllerError(
                     f"it took more than {code.limits.processor_seconds} seconds for one order"
                 )
             _round(controller, going, watch or {})
-    return [one.outcome for one in games if one.outcome is not None]
+    return [one.outcome for one in games.values() if one.outcome is not None]
 
 
-def _round(controller: Fenced, going: Sequence[_Game], watch: Mapping[int, Watch]) -> None:
-    decisions = controller.ask_all([(one.state, one.memory) for one in going])
-    for game, (actions, memory) in zip(going, decisions, strict=True):
-        if told := watch.get(game.question):
+def _episode(world: Recorded, question: int, order: Sequence[int], rules: Rules) -> Episode:
+    draws = world.arms[0].branches[question]
+    return Episode([[draws[place] for place in order if place >= 0]], world.interval, rules)
+
+
+def _round(controller: Fenced, going: Mapping[int, Game], watch: Mapping[int, Watch]) -> None:
+    decisions = controller.ask_all([(one.state, one.memory) for one in going.values()])
+    for (question, game), (actions, memory) in zip(going.items(), decisions, strict=True):
+        if told := watch.get(question):
             told(game.state, actions)
-        game.decided(actions, memory)
-
-
-class _Game:
-    """An episode between two decisions."""
-
-    def __init__(self, world: Recorded, question: int, draws: Sequence[Any], rules: Rules) -> None:
-        self.question = question
-        self._rules = rules
-        self._episode = Episode([draws], world.interval, rules)
-        self.state = self._episode.start()
-        self.memory: Any = None
-        self.outcome: Outcome | None = None
-
-    def decided(self, actions: Sequence[Action], memory: Any) -> None:
         try:
-            if len(actions) == 1 and isinstance(last := actions[0], Answer):
-                self._end(self._episode.answer(last))
-                return
-            self.state = tell(self.state, self._episode.act(actions))
+            game.decided(actions, memory)
         except IllegalActionError as error:
-            raise IllegalActionError(f"round {self.state.rounds}: {error}") from error
-        self.memory = memory
-        if (self.state.spent.tokens or 0) > self._rules.max_tokens:
-            self._end(None, cut="tokens")
-        elif self.state.rounds >= self._rules.max_rounds:
-            self._end(None, cut="rounds")
-
-    def _end(self, answer: Any, **more: Any) -> None:
-        state = self.state
-        self.outcome = Outcome(answer=answer, spent=state.spent, rounds=state.rounds, **more)
+            raise IllegalActionError(f"round {game.state.rounds}: {error}") from error

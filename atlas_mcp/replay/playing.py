@@ -26,6 +26,36 @@ Watch = Callable[[State, Sequence[Action]], None]
 """Is told of every decision, with the state that it was made on."""
 
 
+class Game:
+    """An episode between two decisions, until it has an outcome."""
+
+    def __init__(self, episode: Episode, rules: Rules) -> None:
+        self._episode = episode
+        self._rules = rules
+        self.state = episode.start()
+        self.memory: Any = None
+        self.outcome: Outcome | None = None
+
+    def decided(self, actions: Sequence[Action], memory: Any) -> None:
+        """Carry a decision out.
+
+        Raises:
+            IllegalActionError: it is not admissible.
+        """
+        if len(actions) == 1 and isinstance(last := actions[0], Answer):
+            self._end(self._episode.answer(last))
+            return
+        self.state, self.memory = self._episode.advance(actions), memory
+        if (self.state.spent.tokens or 0.0) > self._rules.max_tokens:
+            self._end(None, "tokens")
+        elif self.state.rounds >= self._rules.max_rounds:
+            self._end(None, "rounds")
+
+    def _end(self, answer: Any, cut: Cut | None = None) -> None:
+        state = self.state
+        self.outcome = Outcome(answer=answer, spent=state.spent, rounds=state.rounds, cut=cut)
+
+
 def play(
     controller: Controller, episode: Episode, rules: Rules, watch: Watch | None = None
 ) -> Outcome:
@@ -34,16 +64,10 @@ def play(
     Raises:
         IllegalActionError: it did what its state does not admit.
     """
-    state, memory = episode.start(), None
-    while True:
-        actions, memory = controller.ask(state, memory)
+    game = Game(episode, rules)
+    while game.outcome is None:
+        actions, memory = controller.ask(game.state, game.memory)
         if watch is not None:
-            watch(state, actions)
-        if len(actions) == 1 and isinstance(last := actions[0], Answer):
-            answer: Any = episode.answer(last)
-            return Outcome(answer=answer, spent=state.spent, rounds=state.rounds)
-        state = episode.advance(actions)
-        if (state.spent.tokens or 0.0) > rules.max_tokens:
-            return Outcome(answer=None, spent=state.spent, rounds=state.rounds, cut="tokens")
-        if state.rounds >= rules.max_rounds:
-            return Outcome(answer=None, spent=state.spent, rounds=state.rounds, cut="rounds")
+            watch(game.state, actions)
+        game.decided(actions, memory)
+    return game.outcome
