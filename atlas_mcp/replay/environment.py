@@ -284,7 +284,8 @@ class _Lines(dict[int, "_Line"]):
 class _Line:
     """One branch while it is read. Behind its `probes`, one step more ends it.
 
-    It last `moved` in that round, and is `settled` when it was paid to its end at once.
+    It last `moved` in that round, is `settled` when it was paid to its end at once, and `priced`
+    when dollars were.
     """
 
     draw: Draw
@@ -294,6 +295,7 @@ class _Line:
     read: int = 0
     moved: int = 0
     settled: bool = False
+    priced: bool = False
     pruned: bool = False
 
     @property
@@ -329,9 +331,9 @@ class _Line:
         return Branch(told.arm, self.depth, self.read, told.answer, self.ended, self.pruned)
 
     def price(self, tokens: float) -> float:
-        """Dollars for so many of its tokens. One of unknown length is paid as a whole."""
-        whole = self.draw.tokens
-        return self.draw.usd * (tokens / whole if whole > 0 else 1.0)
+        """Dollars for so many of its tokens. One of unknown length is paid once, as a whole."""
+        whole, priced, self.priced = self.draw.tokens, self.priced, True
+        return self.draw.usd * (tokens / whole if whole > 0 else float(not priced))
 
 
 def _same(branches: Sequence[int], others: Sequence[int]) -> bool:

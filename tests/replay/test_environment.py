@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -104,6 +105,13 @@ def test_what_was_not_recorded_is_unknown_and_not_free() -> None:
     unknown = draw(float("nan"), 4)
     spent = after([Open()], of=episode(unknown)).spent
     assert (spent.tokens, spent.latency, spent.usd, spent.calls) == (None, None, None, 1)
+
+
+def test_a_branch_of_unknown_length_is_paid_once() -> None:
+    played = episode(draw(math.nan, 1, usd=0.5), draw(300, 2, usd=0.3))
+    played.act([Open(2)])
+    spent = played.act([Probe([0, 1])]).spent
+    assert spent.usd == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ BUILT_IN = {
     ),
     "rolling": Family(
         place=f"{_HERE}.rolling:Rolling",
-        numbers="rolling@WIDTH:MOST[:SURE:TRUST:PATIENCE:DEEPEST]",
+        numbers="rolling@WIDTH:MOST:SURE:TRUST:PATIENCE:DEEPEST",
         about="a few at work, a fresh one for each that votes, dissents or runs long (our own)",
     ),
     "self-consistency": Family(
