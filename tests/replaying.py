@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from atlas_mcp.replay.arrays import Recorded, record
-from atlas_mcp.replay.environment import Draw, Episode, Rules
+from atlas_mcp.replay.draws import Draw
+from atlas_mcp.replay.environment import Episode, Rules
 from solvers.recording import Pool, Question, Recording
 
 INTERVAL = 500

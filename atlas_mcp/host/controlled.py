@@ -24,7 +24,8 @@ from atlas_mcp.host.orchestrator import Abstain, Answer, Explore, Explores, Step
 from atlas_mcp.host.replies import Capsule, dispatched
 from atlas_mcp.host.rules import MAX_DRAWS, cure
 from atlas_mcp.replay import state as replay
-from atlas_mcp.replay.environment import MOST_ROUNDS, Draw, Episode, Rules
+from atlas_mcp.replay.draws import Draw
+from atlas_mcp.replay.environment import MOST_ROUNDS, Episode, Rules
 from solvers.types import AnswerKind
 
 log = logging.getLogger(__name__)

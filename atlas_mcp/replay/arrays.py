@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from atlas_mcp.core.errors import BadRequestError
 from atlas_mcp.pools.arms import by_arm
-from atlas_mcp.replay.environment import Draw
+from atlas_mcp.replay.draws import Draw
 from solvers.recording import Pool, Question, Recording
 
 Ints = npt.NDArray[Any]

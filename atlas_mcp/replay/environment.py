@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 
+from atlas_mcp.replay.draws import Draw, Line
 from atlas_mcp.replay.state import (
     Action,
     Answer,
@@ -30,34 +30,6 @@ from atlas_mcp.replay.state import (
 
 MOST_ROUNDS = 1_000
 """More rounds than any controller needs that means to answer."""
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What one branch has written. `readings` has an answer for each step; the last one ends it.
-
-    None is no answer. Tokens and dollars are nan where they were not recorded.
-    """
-
-    tokens: float
-    usd: float
-    readings: Sequence[Hashable | None]
-
-    @cached_property
-    def told(self) -> tuple[Branch, ...]:
-        """What is known of it at each depth, if it is read there, as a branch of the first arm.
-
-        Kept, since a draw is played in many orders.
-        """
-        end = len(self.readings)
-        steps = enumerate(self.readings, 1)
-        return (Branch(0), *(_read(depth, answer, depth == end) for depth, answer in steps))
-
-
-@lru_cache(maxsize=1 << 16, typed=True)
-def _read(depth: int, answer: Hashable | None, ended: bool) -> Branch:
-    """One for all draws that say the same at a depth, so that what is read stays in the cache."""
-    return Branch(0, depth, depth, answer, ended)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +141,7 @@ class Episode:
         for number in numbers:
             draw = next(self._waiting[arm])
             told = [one._replace(arm=arm) for one in draw.told] if arm else draw.told
-            self._lines[number] = _Line(draw, told, len(draw.readings) - 1)
+            self._lines[number] = Line(draw, told, len(draw.readings) - 1)
         self._known += [Branch(-1)] * count
         return numbers
 
@@ -235,7 +207,7 @@ class Episode:
             line.pruned = True
             self._note(number, line, 0.0)
 
-    def _note(self, number: int, line: _Line, cost: float) -> None:
+    def _note(self, number: int, line: Line, cost: float) -> None:
         """Note what there is to tell of a branch and to pay for it, beside or behind a step."""
         if line.moved != self._rounds:
             line.moved = self._rounds
@@ -273,67 +245,11 @@ class Episode:
         )
 
 
-class _Lines(dict[int, "_Line"]):
+class _Lines(dict[int, "Line"]):
     """The branches of an episode by their numbers, in order."""
 
-    def __missing__(self, number: int) -> _Line:
+    def __missing__(self, number: int) -> Line:
         raise IllegalActionError(f"there is no branch {number}; {len(self)} are open, from 0")
-
-
-@dataclass(slots=True)
-class _Line:
-    """One branch while it is read. Behind its `probes`, one step more ends it.
-
-    It last `moved` in that round, is `settled` when it was paid to its end at once, and `priced`
-    when dollars were.
-    """
-
-    draw: Draw
-    told: Sequence[Branch]
-    probes: int
-    depth: int = 0
-    read: int = 0
-    moved: int = 0
-    settled: bool = False
-    priced: bool = False
-    pruned: bool = False
-
-    @property
-    def ended(self) -> bool:
-        return self.depth > self.probes
-
-    def write(self, intervals: int | None, interval: float, exact: bool) -> float:
-        """Go on, and return what that costs."""
-        depth, probes = self.depth, self.probes
-        if intervals is not None and depth + intervals <= probes:
-            self.depth = depth + intervals
-            cost = intervals * interval
-            return min(cost, self.rest(depth * interval)) if exact else cost
-        self.depth = self.read = probes + 1
-        paid = min(depth, probes) * interval
-        if intervals is None or exact:
-            cost, self.settled = 0.0 if self.settled else self.rest(paid), True
-            return cost
-        # A last step on its own is not booked, so the source charges it again.
-        cost = max(probes - depth, 0) * interval
-        return cost if self.settled else cost + self.rest(paid + cost)
-
-    def rest(self, paid: float) -> float:
-        """What is left to pay of its length."""
-        rest = self.draw.tokens - paid
-        return 0.0 if rest < 0 else rest
-
-    def known(self) -> Branch:
-        """What has been told of it."""
-        told = self.told[self.read]
-        if self.read == self.depth and not self.pruned:
-            return told
-        return Branch(told.arm, self.depth, self.read, told.answer, self.ended, self.pruned)
-
-    def price(self, tokens: float) -> float:
-        """Dollars for so many of its tokens. One of unknown length is paid once, as a whole."""
-        whole, priced, self.priced = self.draw.tokens, self.priced, True
-        return self.draw.usd * (tokens / whole if whole > 0 else float(not priced))
 
 
 def _same(branches: Sequence[int], others: Sequence[int]) -> bool:
@@ -346,6 +262,6 @@ def _same(branches: Sequence[int], others: Sequence[int]) -> bool:
     return same and len(set(branches)) == len(branches)
 
 
-def _refused(number: int, line: _Line) -> IllegalActionError:
+def _refused(number: int, line: Line) -> IllegalActionError:
     why = "was pruned" if line.pruned else "has ended" if line.ended else "has written nothing"
     return IllegalActionError(f"branch {number} {why}: this cannot be done with it")

@@ -14,7 +14,8 @@ import numpy as np
 from atlas_mcp.replay.arrays import NO_ANSWER, Bools, Floats, Ints, Recorded, orders
 from atlas_mcp.replay.batch.episodes import Episodes
 from atlas_mcp.replay.batch.registry import TWINS
-from atlas_mcp.replay.environment import Draw, Episode, Rules
+from atlas_mcp.replay.draws import Draw
+from atlas_mcp.replay.environment import Episode, Rules
 from atlas_mcp.replay.playing import Outcome, play
 from atlas_mcp.replay.state import Controller, IllegalActionError
 from atlas_mcp.replay.tracing import Trace

@@ -22,7 +22,8 @@ from atlas_mcp.host.orchestrator import Explore, Explores, Outcome, Progress, Ta
 from atlas_mcp.host.replies import Capsule
 from atlas_mcp.host.running import run
 from atlas_mcp.replay.controllers.registry import controller
-from atlas_mcp.replay.environment import Draw, Episode, Rules
+from atlas_mcp.replay.draws import Draw
+from atlas_mcp.replay.environment import Episode, Rules
 from atlas_mcp.replay.playing import play
 from atlas_mcp.replay.state import (
     Action,
