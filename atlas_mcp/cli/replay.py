@@ -193,8 +193,12 @@ def _scored(one: Score) -> str:
     tokens = None if one.tokens is None else one.tokens.value
     line = f"{accuracy:>24}{_amount(tokens, 1):>14}{_amount(one.latency, 0):>12}"
     line += f"{one.calls:>8.1f}{one.probes:>9.1f}{_amount(one.usd, 4):>10}"
-    lost = [(one.abstained - one.cut, "abstained"), (one.cut, "cut off")]
-    return line + "".join(f"  {100 * share:.1f} % {what}" for share, what in lost if share > 0)
+    notes = [
+        (one.abstained - one.cut, "abstained"),
+        (one.cut, "cut off"),
+        (one.exhausted, "drew all there is"),
+    ]
+    return line + "".join(f"  {100 * share:.1f} % {what}" for share, what in notes if share > 0)
 
 
 def _differing(one: Difference) -> str:

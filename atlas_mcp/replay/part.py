@@ -25,13 +25,14 @@ from atlas_mcp.replay.tracing import Trace
 class Columns:
     """How episodes ended, by seed and question.
 
-    An episode that was cut off has abstained as well. Tokens, latency and dollars are nan where
-    they were not recorded.
+    An episode that was cut off has abstained as well; one that is exhausted has opened every
+    branch that was recorded. Tokens, latency and dollars are nan where they were not.
     """
 
     right: Bools
     abstained: Bools
     cut: Bools
+    exhausted: Bools
     tokens: Floats
     latency: Floats
     usd: Floats
@@ -52,6 +53,7 @@ def play_batch(
         right=(answered & world.right[episodes.question, episodes.answers]).reshape(shape),
         abstained=~answered.reshape(shape),
         cut=np.zeros(shape, bool),
+        exhausted=episodes.calls.reshape(shape) >= _draws(world),
         tokens=episodes.tokens.reshape(shape),
         latency=episodes.latency.reshape(shape),
         usd=episodes.usd.reshape(shape),
@@ -108,17 +110,25 @@ def columns(world: Recorded, outcomes: Sequence[Outcome], shape: tuple[int, int]
     known = (answers >= 0) & (answers < world.right.shape[1])
     right = known & world.right[questions, np.where(known, answers, 0)]
     spent = [one.spent for one in outcomes]
+    calls = np.array([one.calls for one in spent]).reshape(shape)
     return Columns(
         right=right.reshape(shape),
         abstained=(answers == NO_ANSWER).reshape(shape),
         cut=np.array([one.cut is not None for one in outcomes]).reshape(shape),
+        exhausted=calls >= _draws(world),
         tokens=_amounts([one.tokens for one in spent], shape),
         latency=_amounts([one.latency for one in spent], shape),
         usd=_amounts([one.usd for one in spent], shape),
-        calls=np.array([one.calls for one in spent]).reshape(shape),
+        calls=calls,
         probes=np.array([one.probes for one in spent]).reshape(shape),
         rounds=np.array([one.rounds for one in outcomes]).reshape(shape),
     )
+
+
+def _draws(world: Recorded) -> Ints:
+    """How many branches each question has, over all arms."""
+    found: Ints = np.sum([arm.draws for arm in world.arms], axis=0)
+    return found
 
 
 def _amounts(found: Sequence[float | None], shape: tuple[int, int]) -> Floats:

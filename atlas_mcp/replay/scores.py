@@ -26,7 +26,8 @@ class Score:
     """A controller on an arm, as means per question; None is not recorded.
 
     `accuracy` has the Wilson interval over questions, `tokens` the bootstrap's. Latency is in
-    tokens that must be written one after the other.
+    tokens that must be written one after the other. `exhausted` is the share of the episodes that
+    opened every branch that was recorded: with more to draw they might have ended otherwise.
     """
 
     controller: str
@@ -41,6 +42,7 @@ class Score:
     probes: float
     abstained: float
     cut: float
+    exhausted: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ def _score(arm: str, found: Sequence[Replayed]) -> Score:
         probes=float(_by_question(found, "probes").mean()),
         abstained=float(_by_question(found, "abstained").mean()),
         cut=float(_by_question(found, "cut").mean()),
+        exhausted=float(_by_question(found, "exhausted").mean()),
     )
 
 

@@ -37,7 +37,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fences are 
 
 
 def same(one: Replayed, other: Replayed) -> bool:
-    names = ("right", "abstained", "cut", "tokens", "latency", "calls", "probes", "rounds")
+    names = (
+        "right",
+        "abstained",
+        "cut",
+        "exhausted",
+        "tokens",
+        "latency",
+        "calls",
+        "probes",
+        "rounds",
+    )
     return all((getattr(one.columns, n) == getattr(other.columns, n)).all() for n in names)
 
 

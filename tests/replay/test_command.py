@@ -63,6 +63,14 @@ def test_the_table_says_what_its_intervals_are(shell: Shell, pool: Path) -> None
     assert "1/1  self-consistency@8  small" in done.stderr
 
 
+def test_the_table_says_where_the_recordings_ran_out(shell: Shell, pool: Path) -> None:
+    names = ("--controller", "self-consistency@8", "--controller", "first-2-of-8")
+    done = shell(*EVALUATE, str(pool), "--arm", "large", *names)
+    whole, first, *_ = [line for line in done.stdout.splitlines() if " large " in line]
+    assert whole.endswith("100.0 % drew all there is")
+    assert "drew" not in first
+
+
 def test_controllers_are_listed_without_loading_any(shell: Shell) -> None:
     assert "momentum" in shell.json("replay", "list")
     assert "short-M-of-N" in shell("replay", "list").stdout

@@ -28,6 +28,7 @@ def replayed(controller: str, arm: str, right: np.ndarray = RIGHT, tokens: float
             right=right,
             abstained=~right,
             cut=np.zeros_like(right),
+            exhausted=right,
             tokens=counts * tokens,
             latency=counts * tokens,
             usd=counts * np.nan,
@@ -44,6 +45,7 @@ def test_an_arm_is_scored_over_its_questions() -> None:
     assert score.accuracy == wilson(0.625, 4)
     assert score.usd is None
     assert score.abstained == 0.375
+    assert score.exhausted == 0.625
 
 
 def test_several_arms_are_pooled_by_question() -> None:
