@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from atlas_mcp.discovery.fenced import Code
     from atlas_mcp.replay.arrays import Recorded
     from atlas_mcp.replay.engine import Plan, Replayed
+    from atlas_mcp.replay.frontier import Line
     from atlas_mcp.replay.scores import Difference, Score, Table
     from atlas_mcp.replay.state import Controller
 
@@ -59,6 +61,9 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--traces", type=Path, metavar="DIR", help="write what was decided, as JSON lines"
     )
+    parser.add_argument(
+        "--figure", type=Path, metavar="FILE", help="draw accuracy over cost, as .svg or .png"
+    )
     add_json(parser)
 
 
@@ -82,17 +87,22 @@ def _evaluate(args: argparse.Namespace) -> int:
     need_arrays()
     from atlas_mcp.discovery.fenced import Code
     from atlas_mcp.pools.equating import equated
+    from atlas_mcp.replay import frontier
     from atlas_mcp.replay.arrays import record
     from atlas_mcp.replay.engine import replay
     from atlas_mcp.replay.scores import table
     from solvers.recording import read_pool
 
+    if args.figure is not None:
+        frontier.check(_form(args.figure))
     chosen = _chosen(args)
     plan = _plan(args, [one for one in chosen.values() if not isinstance(one, Code)])
     codes = {name: one for name, one in chosen.items() if isinstance(one, Code)}
     recorded = record(equated(read_pool(args.pool.expanduser())))
     replayed = [*replay(recorded, plan, _told), *_fenced(recorded, plan, codes)]
     found = table(sorted(replayed, key=lambda one: list(chosen).index(one.controller)))
+    if args.figure is not None:
+        args.figure.write_bytes(frontier.drawn(*_frontier(found), _form(args.figure)))
     if args.json:
         print_json(asdict(found))
     else:
@@ -162,6 +172,31 @@ def _plan(args: argparse.Namespace, controllers: Sequence[Any]) -> Plan:
 
 def _told(controller: str, arm: str, done: int, total: int) -> None:
     print(f"{done}/{total}  {controller}  {arm}", file=sys.stderr)
+
+
+# --- the figure
+
+
+def _form(path: Path) -> str:
+    return path.suffix.lower().removeprefix(".")
+
+
+def _frontier(found: Table) -> tuple[list[Line], str]:
+    """A line for each rule, over all arms, and what it costs."""
+    from atlas_mcp.replay.frontier import Line
+
+    scores = [one for one in found.scores if one.arm == found.scores[-1].arm]
+    known = all(one.tokens is not None for one in scores)
+    rules: dict[str, list[tuple[float, float]]] = {}
+    for one in scores:
+        cost = one.tokens.value if known and one.tokens is not None else one.calls
+        rule = re.split(r"[@:]|-\d", one.controller)[0]
+        rules.setdefault(rule, []).append((cost, one.accuracy.value))
+    lines = [
+        Line(name=name, costs=[x for x, _ in at], accuracies=[y for _, y in at])
+        for name, at in ((name, sorted(points)) for name, points in rules.items())
+    ]
+    return lines, "tokens" if known else "calls"
 
 
 # --- the report

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from atlas_mcp.core.errors import SetupError
 from atlas_mcp.core.intervals import Estimate
 from atlas_mcp.discovery.folder import ABLATIONS
 from atlas_mcp.discovery.lab import Lab
 from atlas_mcp.discovery.points import Points
 from atlas_mcp.discovery.rounds import Round, Run, winner
 from atlas_mcp.discovery.source import write
+from atlas_mcp.replay.frontier import Line, drawn
 
 FIGURE = "frontier.svg"
 
@@ -181,36 +181,23 @@ def _amount(value: float | None, what: str) -> str:
 
 def _figure(run: Run, rounds: Sequence[Round]) -> str:
     """Draw it, and return what stands for it in the report."""
-    if find_spec("matplotlib") is None:
-        return "To have a figure here: pip install matplotlib, and the same command once more."
-    _draw(run, rounds)
+    try:
+        svg = drawn(_lines(run, rounds), run.lab.goal.unit, "svg")
+    except SetupError as error:
+        return f"No figure: {error}, and give the same command once more."
+    run.folder.keep(FIGURE, svg.decode())
     return f"![frontier]({FIGURE})"
 
 
-def _draw(run: Run, rounds: Sequence[Round]) -> None:
-    from io import StringIO
-
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context({"svg.hashsalt": "atlas-mcp", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(8, 5), layout="constrained")
-        axes = figure.add_subplot()
-        for name, points in run.lab.baselines.items():
-            _line(axes, points, label=name, linestyle="--", alpha=0.7)
-        best = winner(list(rounds))
-        for one in rounds:
-            if one.trial.points is not None:
-                wide = 2.5 if one is best else 1
-                _line(axes, one.trial.points, label=_named(one), linewidth=wide)
-        axes.set(
-            xscale="log", xlabel=f"{run.lab.goal.unit} for each question", ylabel="accuracy, %"
-        )
-        axes.legend(fontsize="small", ncols=2)
-        drawn = StringIO()
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    run.folder.keep(FIGURE, drawn.getvalue())
+def _lines(run: Run, rounds: Sequence[Round]) -> Iterator[Line]:
+    for name, points in run.lab.baselines.items():
+        yield _line(name, points, dashed=True)
+    best = winner(list(rounds))
+    for one in rounds:
+        if one.trial.points is not None:
+            yield _line(_named(one), one.trial.points, wide=one is best)
 
 
-def _line(axes: Any, points: Points, **style: Any) -> None:
-    axes.plot(points.cost.mean(axis=0), 100 * points.right.mean(axis=0), marker=".", **style)
+def _line(name: str, points: Points, **style: bool) -> Line:
+    right, cost = points.right.mean(axis=0).tolist(), points.cost.mean(axis=0).tolist()
+    return Line(name=name, costs=cost, accuracies=right, **style)

@@ -84,6 +84,7 @@ def test_controllers_are_listed_without_loading_any(shell: Shell) -> None:
         (("--controller", "momentum:1", "--seeds", "0"), "--seeds must be at least 1"),
         (("--controller", "momentum:1", "--jobs", "0"), "--jobs is how many processes"),
         (("--controller", "momentum:1", "--probe-tokens", "-1"), "cannot be negative"),
+        (("--controller", "momentum:1", "--figure", "a.pdf"), "a file that ends in svg or png"),
     ],
 )
 def test_wrong_use_is_told_in_one_line(
