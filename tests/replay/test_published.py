@@ -29,8 +29,8 @@ MODELS = ("Qwen3-0.6B", "Qwen3-1.7B", "Qwen3-4B", "Qwen3-8B")
 SEEDS = range(100)
 
 OPEN = {
-    ("momentum:1", "Qwen3-0.6B"): "the reading of its description stops a little too early in a "
-    "few episodes: 20.90/542.1, one episode of 3,000 and 0.02 % of the tokens away"
+    ("momentum:1", "Qwen3-0.6B"): "the reading of its description gives 20.90/542.2, one episode "
+    "of 3,000 away"
 }
 
 ROWS = [
@@ -62,6 +62,12 @@ def test_the_published_row_comes_out(aime: Recorded, name: str, model: str, row:
     world = replace(aime, arms=(aime.arm(model),))
     found = play_batch(world, controller(name), SEEDS, Rules())
     assert f"{100 * found.right.mean():.2f}/{found.tokens.mean() / 1000:.1f}" == row
+
+
+def test_the_open_row_comes_out_as_the_paper_prints_it(aime: Recorded) -> None:
+    world = replace(aime, arms=(aime.arm("Qwen3-0.6B"),))
+    found = play_batch(world, controller("momentum:1"), SEEDS, Rules())
+    assert f"{100 * found.right.mean():.1f}/{found.tokens.mean() / 1000:.1f}" == "20.9/542.2"
 
 
 def test_exact_tokens_come_out(aime: Recorded) -> None:

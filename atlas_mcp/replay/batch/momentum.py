@@ -73,14 +73,14 @@ class _Run:
         return low & (slope <= controller.slack)
 
     def _fill(self, going: Ints) -> Ints:
-        """Open more where nobody writes and too few have ended; who cannot has answered."""
+        """Open one more where nobody writes and too few have ended; who cannot has answered."""
         while True:
             idle = self.writers[going] == 0
             short = idle & (self.ended[going] < self.controller.enough)
             opening = going[short & (self._openable(going) > 0)]
             if not len(opening):
                 break
-            self._open(opening, self.controller.widen)
+            self._open(opening, 1)
             going = going[~idle | np.isin(going, opening)]
         left: Ints = going[~idle]
         return left
