@@ -69,7 +69,7 @@ class Settings(BaseModel):
     )
     sandbox: Literal["strict", "limits"] = Field(
         default="strict",
-        description="how programs that models wrote are kept in when they are graded: strict, or "
+        description="how programs and controllers that others wrote are kept in: strict, or "
         "limits alone where this machine has no fence",
     )
     lab: Path | None = Field(

@@ -42,10 +42,9 @@ def outcome(one: Tried) -> str:
 
 def frontier(points: Points) -> str:
     """A line with accuracy and cost at each place of the dial."""
-    right, cost = points.right.mean(axis=0), points.cost.mean(axis=0)
     return ", ".join(
         f"{100 * accuracy:.1f} at {spent:,.0f} (dial {dial:g})"
-        for dial, accuracy, spent in zip(points.dials, right, cost, strict=True)
+        for dial, accuracy, spent in points.frontier
     )
 
 

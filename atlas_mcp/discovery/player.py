@@ -67,28 +67,14 @@ def _tamed(imports: set[str]) -> dict[str, Any]:
 
 
 def _ask(controller: Any, state: Any, memory: str | None) -> list[Any]:
-    from atlas_mcp.replay.state import Branch, Spent, State
+    from atlas_mcp.replay.state import Branch, Spent, State, plain
 
     left, branches, rounds, spent = state
     known = State(tuple(left), tuple(Branch(*one) for one in branches), rounds, Spent(*spent))
     carried = None if memory is None else pickle.loads(base64.b64decode(memory))
     actions, kept = controller.ask(known, carried)
     written = None if kept is None else base64.b64encode(pickle.dumps(kept)).decode()
-    return [[_action(one) for one in actions], written]
-
-
-def _action(action: Any) -> list[Any]:
-    from atlas_mcp.replay.state import Answer, Continue, Open, Probe, Prune
-
-    if isinstance(action, Open):
-        return ["open", action.count, action.intervals, action.arm]
-    if isinstance(action, Continue):
-        return ["continue", list(action.branches), action.intervals]
-    if isinstance(action, Probe | Prune):
-        return [type(action).__name__.lower(), list(action.branches)]
-    if isinstance(action, Answer):
-        return ["answer", action.answer]
-    raise TypeError(f"{action!r:.100} is no action")
+    return [[plain(one) for one in actions], written]
 
 
 def _fault(error: Exception) -> str:

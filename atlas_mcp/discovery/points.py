@@ -31,6 +31,12 @@ class Points:
     right: Floats
     cost: Floats
 
+    @property
+    def frontier(self) -> list[tuple[float, float, float]]:
+        """Dial, share of right answers and cost, as means over the questions."""
+        right, cost = self.right.mean(axis=0).tolist(), self.cost.mean(axis=0).tolist()
+        return list(zip(self.dials, right, cost, strict=True))
+
     def only(self, questions: Sequence[int]) -> Points:
         places = list(questions)
         return Points(self.dials, self.right[places], self.cost[places])

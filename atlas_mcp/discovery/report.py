@@ -71,10 +71,9 @@ def _save(run: Run, best: Round | None) -> Path | None:
 def _dial(points: Points | None, unit: str) -> list[dict[str, float]]:
     if points is None:
         return []
-    right, cost = points.right.mean(axis=0).tolist(), points.cost.mean(axis=0).tolist()
     return [
         {"dial": dial, "accuracy": accuracy, unit: spent}
-        for dial, accuracy, spent in zip(points.dials, right, cost, strict=True)
+        for dial, accuracy, spent in points.frontier
     ]
 
 
@@ -199,5 +198,5 @@ def _lines(run: Run, rounds: Sequence[Round]) -> Iterator[Line]:
 
 
 def _line(name: str, points: Points, **style: bool) -> Line:
-    right, cost = points.right.mean(axis=0).tolist(), points.cost.mean(axis=0).tolist()
+    _, right, cost = zip(*points.frontier, strict=True)
     return Line(name=name, costs=cost, accuracies=right, **style)

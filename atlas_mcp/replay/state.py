@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from atlas_mcp.core.errors import BadRequestError
@@ -63,6 +64,26 @@ class Answer:
 
 
 Action = Open | Continue | Probe | Prune | Answer
+
+
+def plain(action: Action) -> list[Any]:
+    """An action as plain values, the word for it first.
+
+    Raises:
+        TypeError: it is none.
+    """
+    match action:
+        case Open(count, intervals, arm):
+            return ["open", count, intervals, arm]
+        case Continue(branches, intervals):
+            return ["continue", [*map(index, branches)], intervals]
+        case Probe(branches):
+            return ["probe", [*map(index, branches)]]
+        case Prune(branches):
+            return ["prune", [*map(index, branches)]]
+        case Answer(answer):
+            return ["answer", answer]
+    raise TypeError(f"{action!r:.100} is no action")
 
 
 # --- what is known

@@ -11,7 +11,7 @@ from typing import Any
 
 from atlas_mcp.replay.arrays import Recorded
 from atlas_mcp.replay.playing import Outcome, Watch
-from atlas_mcp.replay.state import Action, Answer, Continue, Open, Probe, Prune, State
+from atlas_mcp.replay.state import Action, Answer, State, plain
 
 
 class Trace:
@@ -68,17 +68,9 @@ class Trace:
         )
 
     def _action(self, action: Action) -> list[Any]:
-        match action:
-            case Open(count, intervals, arm):
-                return ["open", count, intervals, arm]
-            case Continue(branches, intervals):
-                return ["continue", [*map(int, branches)], intervals]
-            case Probe(branches):
-                return ["probe", [*map(int, branches)]]
-            case Prune(branches):
-                return ["prune", [*map(int, branches)]]
-            case Answer(answer):
-                return ["answer", self._text(answer)]
+        if isinstance(action, Answer):
+            return plain(Answer(self._text(action.answer)))
+        return plain(action)
 
     def _text(self, key: Hashable | None) -> str | None:
         """The words of an answer. A key that there is not is told as it is; it will be refused."""

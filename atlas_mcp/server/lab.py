@@ -17,6 +17,7 @@ from pydantic import Field
 
 from atlas_mcp.core.cleaning import cut
 from atlas_mcp.core.errors import AtlasError
+from atlas_mcp.discovery import source as sources
 from atlas_mcp.replay.extra import need_arrays
 from atlas_mcp.sandbox.isolation import Isolation
 from atlas_mcp.server.context import AtlasServer
@@ -54,7 +55,7 @@ def add_lab(server: AtlasServer, folder: Path, isolation: Isolation) -> None:
         structured_output=False,
     )
     async def submit_controller(
-        source: Annotated[str, Field(max_length=60_000)],
+        source: Annotated[str, Field(max_length=sources.MAX_CHARS)],
         change: Annotated[str, Field(max_length=2_000, description="what it changes, and why")],
     ) -> str:
         return await lab.use(lambda run: _submitted(run, source, change))
