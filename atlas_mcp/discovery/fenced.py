@@ -7,7 +7,7 @@ import json
 import zipfile
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -68,7 +68,7 @@ class Code:
     source: str
     dial: float
     limits: Limits = LIMITS
-    isolation: Isolation = field(default="strict")
+    isolation: Isolation = "strict"
 
 
 class Memory(NamedTuple):

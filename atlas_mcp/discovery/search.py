@@ -58,7 +58,6 @@ class Search:
 
     lab: Lab
     seed: int = 0
-    children: int = CHILDREN
     name = "search"
 
     def worst_case(self, brief: Brief) -> WorstCase:
@@ -69,7 +68,7 @@ class Search:
         if not brief.ranked:
             raise AtlasError("the controller that the search starts from could not be played")
         parent = knobs_of(brief.ranked[0].proposal.source)
-        children = [_mutated(parent, random, brief.dial) for _ in range(self.children)]
+        children = [_mutated(parent, random, brief.dial) for _ in range(CHILDREN)]
         best = max(children, key=self._score)
         return Proposal(source=with_knobs(best), change=_change(parent, best))
 

@@ -137,13 +137,13 @@ def _estimate(values: Floats) -> Estimate | None:
     return None if np.isnan(values).any() else bootstrap(values)
 
 
-def bootstrap(values: Floats, *, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:
+def bootstrap(values: Floats) -> Estimate:
     """The mean with its percentile bootstrap interval of 95 %, at least one value."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     means = np.concatenate(
         [
             values[random.integers(0, len(values), (_BLOCK, len(values)))].mean(axis=1)
-            for _ in range(resamples // _BLOCK)
+            for _ in range(RESAMPLES // _BLOCK)
         ]
     )
     low, high = np.quantile(means, (0.025, 0.975))
